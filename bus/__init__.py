@@ -1,0 +1,1 @@
+"""What all processes share: configuration, topology, broker, journal, gateway, life cycle."""

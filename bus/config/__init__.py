@@ -1,0 +1,1 @@
+"""The configuration file: one TOML file, checked whole on load, every fault named."""

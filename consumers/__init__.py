@@ -1,0 +1,1 @@
+"""What happens to a request: the worker process and its parts."""

@@ -1,0 +1,1 @@
+"""The cashier's desk: readers, scanners and desk transactions (not built yet)."""

@@ -1,0 +1,1 @@
+"""A stand-in for the centre, with its own books, strict rules and scripted faults."""
