@@ -52,6 +52,18 @@ class Step(StrEnum):
     PERSON = "person"
 
 
+class Reversal(StrEnum):
+    """What became of a 2601. ``taken`` is the centre's word (infcode 0), not yet proof."""
+
+    NONE = ""
+    SENT = "sent"
+    TAKEN = "taken"
+    NOTHING = "nothing"
+    REFUSED = "refused"
+    UNCLEAR = "unclear"
+    NOT_SENT = "not_sent"
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One request under one idempotency key. Times are milliseconds since 1970 UTC, 0 when not
     set."""
@@ -75,8 +87,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 0
     looks: int = 0
     reversals: int = 0
-    reversal_sent: bool = False
-    """Whether any 2601 was ever sent: from then on the goal is a proved reversal."""
+    reversal: Reversal = Reversal.NONE
+    """What became of the last 2601 sent for this record."""
+    doubted: bool = False
+    """Whether the outcome was ever unknown: then its final outcome is announced as an event."""
     visit: str = ""
     """Claim: no other money call of this visit while this one is open; empty when it needs none."""
     subject: str = ""
