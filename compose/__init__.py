@@ -1,0 +1,1 @@
+"""Deployment: the private node of demo, tests and benchmarks; broker definitions."""

@@ -1,0 +1,50 @@
+"""Shared by all tests: one real RabbitMQ node per run, and a virtual host of its own per test.
+
+Without rabbitmq-server the tests that need it fail (they are never skipped)."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bus.config.settings import BrokerSettings
+from compose.node import USER, PrivateNode
+
+_numbers = itertools.count(1)
+
+
+class Vhost(msgspec.Struct, frozen=True):
+    """A virtual host nobody else uses; ``url`` is that of an administrator."""
+
+    node: PrivateNode
+    name: str
+    url: str
+    password_file: str
+
+    def settings(self) -> BrokerSettings:
+        """What a process of ours would have in its configuration file for this broker."""
+        return BrokerSettings(
+            url=f"amqp://{USER}@127.0.0.1:{self.node.port}/{self.name}",
+            password_file=self.password_file,
+            reconnect_s_max=0.5,
+        )
+
+
+@pytest.fixture(scope="session")
+def broker_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateNode]:
+    """A private RabbitMQ node for the whole run. Do not stop it: take one of your own for that."""
+    with PrivateNode(tmp_path_factory.mktemp("rabbitmq")) as node:
+        yield node
+
+
+@pytest.fixture
+def vhost(broker_node: PrivateNode, tmp_path: Path) -> Iterator[Vhost]:
+    """An empty virtual host on the shared node (some 20 ms), removed after the test."""
+    name = f"test-{next(_numbers)}"
+    broker_node.add_vhost(name)
+    secret = tmp_path / "broker-password"
+    secret.write_text(broker_node.password, encoding="ascii")
+    yield Vhost(broker_node, name, broker_node.url(name), str(secret))
+    broker_node.drop_vhost(name)
