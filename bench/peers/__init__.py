@@ -1,0 +1,1 @@
+"""Workers that do the same job without this project: what a good programmer writes in an hour."""
