@@ -19,7 +19,7 @@ import msgspec
 import uvloop
 
 from bench import cancellation, proc, report
-from bench.driver import driver_call
+from bench.driver import driver_call, httpx_call
 from bench.load import Load, LoadError, Window, drive
 from bench.result import Cancellation, Job, Result, Slow, bars, figures, ratio
 from bench.stand import BARE, FASTSTREAM, HIS_USER, WORKER, Stand, Subject
@@ -102,10 +102,11 @@ class Run:
         """The churn on the driver and on the control."""
         await self._stand.centre(cancellation.LATENCY_MS)
         url, seconds = self._stand.gateway_url, self._plan.churn_s
-        async with driver_call(url, cancellation.CONNECTIONS) as call:
+        async with driver_call(url) as call:
             driver = await cancellation.churn(call, seconds)
         say(f"after the churn the driver served {driver.served} of {driver.of}")
-        control = await cancellation.control(url, self._requests.next()[1], seconds)
+        async with httpx_call(url) as call:
+            control = await cancellation.churn(call, seconds)
         return Cancellation(driver=driver, control=control)
 
     def _load(self, subject: Subject) -> Load:

@@ -10,7 +10,6 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 
-import httpx
 import msgspec
 
 CONNECTIONS = 10
@@ -34,7 +33,7 @@ class Churn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def churn(call: Call, seconds: float) -> Churn:
-    """``call`` returns whether it was answered rightly; anything else it does is a failure."""
+    """``call`` returns whether it was answered rightly."""
     loop = asyncio.get_running_loop()
     moments = random.Random(20_261_123)  # noqa: S311 - moments of cancellation, not secrets
     counts = {"completed": 0, "cancelled": 0, "failed": 0}
@@ -63,17 +62,5 @@ async def _plain_call(call: Call) -> bool:
     try:
         async with asyncio.timeout(PLAIN_CALL_S):
             return await call()
-    except (TimeoutError, httpx.HTTPError):
+    except TimeoutError:
         return False
-
-
-async def control(url: str, body: bytes, seconds: float) -> Churn:
-    """The churn on httpx.AsyncClient with the pool it comes with."""
-    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
-    timeout = httpx.Timeout(2.0, pool=3.0)
-    async with httpx.AsyncClient(limits=limits, timeout=timeout, trust_env=False) as client:
-
-        async def call() -> bool:
-            return (await client.post(url, content=body)).status_code == 200
-
-        return await churn(call, seconds)
