@@ -20,6 +20,12 @@ class GatewayCall(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
     deadline_s: float
     """Overall limit from now to the whole answer, connecting and queueing included."""
+    probe_ok: bool = False
+    """Whether this call may be the one that tries a paused address: only if losing it does no harm
+    (effect ``query``)."""
+
+    def __repr__(self) -> str:
+        return f"GatewayCall({self.infno} {self.msgid}, {len(self.body)} bytes)"
 
 
 class Answered(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,10 +35,14 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True):
     content_type: str
     body: bytes
 
+    def __repr__(self) -> str:
+        return f"Answered({self.http_status}, {len(self.body)} bytes)"
+
 
 class NeverSent(msgspec.Struct, frozen=True, kw_only=True):
-    """No byte left. ``reason`` is a slug: connect_refused, connect_timeout, dns, tls, breaker_open,
-    no_slot, deadline, config. ``retryable`` says whether another try soon may succeed."""
+    """No byte left. ``reason`` is a slug: connect_refused, connect_timeout, connect_failed, dns,
+    tls, breaker_open, no_slot, deadline, config, driver_fault. ``retryable`` says whether another
+    try soon may succeed. ``detail`` names an exception type or a limit, never far-side text."""
 
     reason: str
     retryable: bool = True
@@ -41,7 +51,8 @@ class NeverSent(msgspec.Struct, frozen=True, kw_only=True):
 
 class MaybeSent(msgspec.Struct, frozen=True, kw_only=True):
     """At least one byte may have left and no whole answer came back. ``reason`` is a slug:
-    read_timeout, connection_lost, half_answer, answer_too_large, bad_http, cancelled."""
+    read_timeout, connection_lost, half_answer, answer_too_large, bad_http, cancelled,
+    driver_fault."""
 
     reason: str
     detail: str = ""

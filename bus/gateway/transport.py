@@ -1,0 +1,166 @@
+"""The gateway's transport: httpx requests in, httpx responses out, raw asyncio sockets between.
+
+A LIFO stack of idle connections per origin; any cancel, time-out or protocol error aborts the
+connection; nothing is ever sent twice. There is no proxy and no environment variable that could
+bring one in. Why it exists: decision 0004.
+"""
+
+import asyncio
+import ssl
+from collections import deque
+from typing import Any
+
+import httpx
+
+from bus.gateway.connection import AnswerLimits, Connection
+from bus.gateway.limits import NoSlotError, Slots
+from bus.gateway.line import Line, TransportFault, connect_fault, line_of
+
+Origin = tuple[str, str, int]
+
+WAITERS_MAX = 8192
+"""Calls that may wait for a connection: above the sum of all prefetches of a worker, so it is hit
+only when something is wrong; then the call is refused unsent instead of eating memory."""
+
+
+class HttptoolsTransport(httpx.AsyncBaseTransport):
+    """One request, one connection, one whole answer.
+
+    Raises ``TransportFault`` only (and ``CancelledError``). Time-outs in
+    ``request.extensions["timeout"]``: ``connect`` (DNS, TCP, TLS) and ``pool`` (waiting for one of
+    ``connections_max``), both in seconds. The overall deadline is the caller's.
+    """
+
+    def __init__(
+        self,
+        *,
+        ssl_context: ssl.SSLContext | None,
+        limits: AnswerLimits,
+        connections_max: int,
+        keepalive_s: float,
+    ) -> None:
+        self._ssl_context = ssl_context
+        self._limits = limits
+        self._keepalive_s = keepalive_s
+        self._slots = Slots(connections_max, WAITERS_MAX)
+        self._idle: dict[Origin, deque[Connection]] = {}
+        self._closed = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        line = line_of(request)
+        timeouts = request.extensions.get("timeout") or {}
+        payload = _head(request) + await request.aread()
+        await self._take_slot(timeouts)
+        try:
+            return await self._exchange(request, payload, line, timeouts)
+        finally:
+            self._slots.give_back()
+
+    async def aclose(self) -> None:
+        self._closed = True
+        for stack in self._idle.values():
+            for connection in stack:
+                connection.close()
+            stack.clear()
+        await asyncio.sleep(0)  # let the loop carry the closes out
+
+    async def _take_slot(self, timeouts: dict[str, Any]) -> None:
+        if self._slots.take_now():
+            return
+        try:
+            async with asyncio.timeout(timeouts.get("pool")):
+                await self._slots.take()
+        except (NoSlotError, TimeoutError):
+            raise TransportFault("no_slot", "connections") from None
+
+    async def _exchange(
+        self, request: httpx.Request, payload: bytes, line: Line, timeouts: dict[str, Any]
+    ) -> httpx.Response:
+        origin = _origin(request.url)
+        connection = self._from_stack(origin)
+        if connection is None:
+            line.connecting()
+            connection = await self._connect(origin, timeouts.get("connect"))
+        try:
+            line.cross()
+            answer = await connection.begin(payload)
+        except BaseException:
+            connection.abort()  # what the far side made of it is unknown
+            raise
+        self._put_back(origin, connection)
+        return httpx.Response(
+            answer.status,
+            headers=answer.headers,
+            stream=httpx.ByteStream(answer.body),
+            request=request,
+        )
+
+    def _from_stack(self, origin: Origin) -> Connection | None:
+        stack = self._idle.get(origin)
+        if not stack:
+            return None
+        now = asyncio.get_running_loop().time()
+        while stack:
+            connection = stack.pop()
+            fresh = now - connection.idle_since < connection.idle_s_max
+            if fresh and connection.open and connection.silent():
+                return connection
+            connection.close()
+        return None
+
+    def _put_back(self, origin: Origin, connection: Connection) -> None:
+        if self._closed or not connection.reusable:
+            connection.abort()
+            return
+        hint_s = connection.keep_alive_hint_s()
+        now = asyncio.get_running_loop().time()
+        connection.idle_since = now
+        connection.idle_s_max = self._keepalive_s
+        if hint_s is not None:  # one second for the way of the server's close
+            connection.idle_s_max = min(self._keepalive_s, hint_s - 1.0)
+        stack = self._idle.setdefault(origin, deque())
+        stack.append(connection)
+        while now - stack[0].idle_since >= self._keepalive_s:
+            stack.popleft().close()
+
+    async def _connect(self, origin: Origin, connect_s: float | None) -> Connection:
+        """A connection with nothing on it yet, TLS handshake done."""
+        connection = await self._dial(origin, connect_s)
+        # A TLS 1.3 server may speak first (session tickets), a plain one may not.
+        if connection.open and (origin[0] == "https" or connection.silent()):
+            return connection
+        connection.abort()
+        raise TransportFault("connect_failed", "closed before anything was sent")
+
+    async def _dial(self, origin: Origin, connect_s: float | None) -> Connection:
+        scheme, host, port = origin
+        secure = scheme == "https"
+        if secure and self._ssl_context is None:
+            raise TransportFault("config", "https without an ssl context")
+        try:
+            async with asyncio.timeout(connect_s):
+                _, connection = await asyncio.get_running_loop().create_connection(
+                    lambda: Connection(self._limits),
+                    host,
+                    port,
+                    ssl=self._ssl_context if secure else None,
+                    server_hostname=host if secure else None,
+                )
+        except (OSError, TimeoutError, UnicodeError) as error:
+            raise connect_fault(error) from None
+        return connection
+
+
+def _origin(url: httpx.URL) -> Origin:
+    return url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80)
+
+
+def _head(request: httpx.Request) -> bytes:
+    """Request line and headers. A line break inside a value would forge a header: refused."""
+    raw = request.headers.raw
+    lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)]
+    lines += [b"%b: %b" % pair for pair in raw]
+    head = b"\r\n".join(lines)
+    if head.count(b"\n") != len(raw) or head.count(b"\r") != len(raw):
+        raise TransportFault("config", "a header holds a line break")
+    return head + b"\r\n\r\n"
