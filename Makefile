@@ -1,0 +1,42 @@
+# Everything a developer does. `make` alone prints this menu. Each target sets up what it needs.
+#   make test ARGS="tests/journal -k fence"     make demo ARGS=--json     make bench ARGS=--json
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test bench lint format lock clean
+ARGS ?=
+PYTHON := .venv/bin/python
+
+help: ## print this menu
+	@grep -E '^[a-z]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 16
+
+setup: ## Python packages into .venv; RabbitMQ and Node.js by apt when they are missing
+	@./scripts/setup.sh
+
+demo: setup ## two hospitals, one centre, lost answers, a killed worker; ends with a table that must agree
+	@$(PYTHON) compose/demo $(ARGS)
+
+test: setup ## all tests, on real parts
+	@$(PYTHON) -m pytest $(ARGS)
+
+bench: setup ## requests per second and CPU per request beside other workers
+	@$(PYTHON) bench $(ARGS)
+
+lint: setup ## style, types, floors of the design, sizes
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+	@$(PYTHON) scripts/check_sizes.py
+	@$(PYTHON) scripts/check_words.py
+
+format: setup ## put the code in the house's format
+	@.venv/bin/ruff check --fix .
+	@.venv/bin/ruff format .
+
+lock: ## write requirements.lock anew from pyproject.toml (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--extra dev --extra bench pyproject.toml -o requirements.lock
+
+clean: ## remove what set-up and runs have left
+	rm -rf .venv .run .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf docs/examples/javascript/node_modules
