@@ -70,17 +70,23 @@ class Run:
         self._stand = stand
         self._subjects = subjects
         self._requests = Requests()
+        self.stages_ms: dict[str, float] = {}
 
     async def side_by_side(self) -> dict[str, list[Window]]:
         """A B C, A B C, ... at a gateway that answers at once."""
         windows: dict[str, list[Window]] = {one.name: [] for one in self._subjects}
         for one in self._subjects:
             await self._stand.start(one)
+        before = await self._stages()
         for number in range(self._plan.rounds):
             for one in self._subjects:
                 found = await self._window(one, self._load(one))
                 windows[one.name].append(found)
                 say(f"round {number + 1}, {one.name}: {found.per_s:.0f} requests/s")
+        for stage, (seconds, count) in (await self._stages()).items():
+            seconds_before, count_before = before.get(stage, (0.0, 0.0))
+            passed = max(count - count_before, 1.0)
+            self.stages_ms[stage] = round((seconds - seconds_before) / passed * 1000, 3)
         return windows
 
     async def slow_gateway(self) -> list[Window]:
@@ -108,6 +114,9 @@ class Run:
         async with httpx_call(url) as call:
             control = await cancellation.churn(call, seconds)
         return Cancellation(driver=driver, control=control)
+
+    async def _stages(self) -> dict[str, tuple[float, float]]:
+        return await self._stand.stages() if WORKER in self._subjects else {}
 
     def _load(self, subject: Subject) -> Load:
         return Load(
@@ -168,6 +177,7 @@ async def measure(plan: Plan, stand: Stand, given: argparse.Namespace) -> Result
         machine=proc.machine(stand.broker_version),
         job=_job(plan),
         figures=found,
+        stages_ms=run.stages_ms,
         slow=slow,
         cancellation=churn,
         ratios=ratios,

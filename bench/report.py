@@ -33,6 +33,9 @@ def lines(result: Result) -> list[str]:
             f"{name:36} {one.per_s:7.0f} {one.p50_ms:8.1f} {one.p99_ms:8.1f}"
             f"   {one.worker_cpu_ms:14.3f} {one.broker_cpu_ms:6.3f}"
         )
+    if result.stages_ms:
+        stages = ", ".join(f"{name} {ms:.1f}" for name, ms in result.stages_ms.items())
+        out.append(f"mean ms in the worker's stages: {stages}")
     for bar in result.bars:
         verdict = "holds" if bar.holds else "FAILS"
         name, measured = BAR_NAMES[bar.name], _measured(bar)
@@ -56,6 +59,7 @@ def document(result: Result) -> str:
         ),
         "",
         *_table(result),
+        *_stages(result),
         "",
         "| bar | at least | measured | holds |",
         "| --- | ---: | ---: | --- |",
@@ -103,6 +107,13 @@ def _table(result: Result) -> list[str]:
     if result.slow:
         rows.append(_row(_slow_name(result), result.slow.figures))
     return rows
+
+
+def _stages(result: Result) -> list[str]:
+    if not result.stages_ms:
+        return []
+    stages = ", ".join(f"{name} {ms:.1f}" for name, ms in result.stages_ms.items())
+    return ["", f"Mean milliseconds in the worker's stages, from its own metrics page: {stages}."]
 
 
 def _row(name: str, one: Figures) -> str:

@@ -70,6 +70,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     machine: Machine
     job: Job
     figures: dict[str, Figures]
+    stages_ms: dict[str, float]
+    """Mean time of the worker's stages over the rounds side by side, from its own metrics."""
     slow: Slow | None = None
     cancellation: Cancellation | None = None
     ratios: dict[str, float]

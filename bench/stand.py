@@ -6,6 +6,7 @@ whatever the exit; if this process is killed outright, the kernel and the node's
 
 import asyncio
 import contextlib
+import re
 import secrets
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import httpx
 import msgspec
 
 from bench import amqp, proc
@@ -32,6 +34,8 @@ START_S = 60.0
 PEER_PREFETCH = 64
 WORKER_PREFETCH = 576
 """Rate times gateway latency with a reserve: 512 requests in flight must all be in the worker."""
+
+_STAGE = re.compile(r'^yibao_stage_seconds_(sum|count){stage="(\w+)"} (\S+)$', re.MULTILINE)
 
 _CONFIG = """\
 [broker]
@@ -100,6 +104,7 @@ class Stand:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._passwords = {name: secrets.token_hex(12) for name in (HIS_USER, WORKER_USER)}
         self._stub_port = _free_port()
+        self._metrics_port = _free_port()
         self._exits = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -160,6 +165,15 @@ class Stand:
         finally:
             writer.close()
 
+    async def stages(self) -> dict[str, tuple[float, float]]:
+        """Stage -> (seconds in all, requests) so far, from the worker's metrics page."""
+        page = f"http://127.0.0.1:{self._metrics_port}/metrics"
+        async with httpx.AsyncClient(trust_env=False, timeout=10.0) as client:
+            text = (await client.get(page)).text
+        found = {(stage, what): float(value) for what, stage, value in _STAGE.findall(text)}
+        stages = {stage for stage, _ in found}
+        return {one: (found[one, "sum"], found[one, "count"]) for one in sorted(stages)}
+
     def log_of(self, name: str) -> str:
         """The last words of a process, for a failure's report."""
         file = self.folder / f"{name}.log"
@@ -172,7 +186,9 @@ class Stand:
 
     @property
     def _serve(self) -> list[str]:
-        return ["serve", "--only", "2207", "--config", str(self.folder / "yibao.toml")]
+        config = str(self.folder / "yibao.toml")
+        port = str(self._metrics_port)
+        return ["serve", "--only", "2207", "--metrics-port", port, "--config", config]
 
     def _yibao(self, *verb: str) -> None:
         done = subprocess.run(
