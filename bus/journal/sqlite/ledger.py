@@ -1,0 +1,158 @@
+"""The book of requests as units of work: what each does inside the writer's commit, and reads."""
+
+import sqlite3
+from functools import partial
+from itertools import chain
+from operator import itemgetter
+from typing import Any
+
+import msgspec
+
+from bus.journal.numbers import format_msgid
+from bus.journal.port import (
+    Begun,
+    Claimed,
+    FactChange,
+    FindBy,
+    Fresh,
+    JournalUnavailableError,
+    Known,
+    Lease,
+)
+from bus.journal.rules import TAKEN_OVER, late, needs_msgid
+from bus.journal.sqlite.books import change_facts
+from bus.journal.sqlite.queries import SQL
+from bus.journal.sqlite.rows import COLUMNS, Row, Rows
+from bus.journal.sqlite.transaction import Transaction
+from bus.lifecycle.record import Record, StoryLine
+
+BEGIN = SQL["begin"]
+BY_KEY = SQL["by_key"]
+CLAIM_HOLDER = SQL["claim_holder"]
+ADVANCE = SQL["advance"]
+ONE_MORE_LINE = SQL["one_more_line"]
+DUE = SQL["due"]
+DUE_KEY = SQL["due_key"]
+TAKE = SQL["take"]
+STORY = SQL["story"]
+OUTBOX = SQL["outbox"]
+FIND_STATE = SQL["find_state"]
+FIND_NEWEST = SQL["find_newest"]
+FIND_BY = {
+    "key": SQL["find_key"],
+    "msgid": SQL["find_msgid"],
+    "mdtrt_id": SQL["find_mdtrt"],
+    "subject": SQL["find_subject"],
+}
+"""Which statement a search uses: that of its first term given, from the most telling on."""
+
+ID = COLUMNS.index("id")
+
+
+class ClaimTakenError(ValueError):
+    """A final record was to be opened again, but its visit belongs to another open record."""
+
+
+def begin(
+    transaction: Transaction, rows: Rows, record: Record, row: Row, now_ms: int, story: StoryLine
+) -> Begun:
+    """See the port."""
+    if needs_msgid(record):
+        numbers = transaction.numbers(record.tenant, now_ms, 1)
+        msgid = format_msgid(record.tenant, numbers.second, numbers.first)
+        record = msgspec.structs.replace(record, msgid=msgid)
+        row["msgid"] = msgid
+    inserted = transaction.insert(BEGIN, row)
+    if inserted:
+        transaction.tell(inserted, 1, story)
+        return Fresh(record)
+    known = transaction.rows(BY_KEY, row)
+    if known:
+        return Known(rows.record(known[0]))
+    return Claimed(transaction.rows(CLAIM_HOLDER, row)[0][0])
+
+
+def advance(
+    transaction: Transaction, row: Row, story: StoryLine, facts: tuple[FactChange, ...]
+) -> bool:
+    """See the port."""
+    try:
+        replaced = transaction.rows(ADVANCE, row)
+    except sqlite3.IntegrityError as error:
+        if error.sqlite_errorname != "SQLITE_CONSTRAINT_UNIQUE":
+            raise
+        raise ClaimTakenError("the visit of this record is claimed by another one") from error
+    if replaced:
+        [(request, line)] = replaced
+        transaction.tell(request, line, story)
+        change_facts(transaction, facts)
+        return True
+    for request, line in transaction.rows(ONE_MORE_LINE, row):
+        transaction.tell(request, line, late(story))
+    return False
+
+
+def take_due(
+    transaction: Transaction, rows: Rows, lease: Lease, limit: int, key: str
+) -> tuple[list[Record], int]:
+    """See the port; also how many records were passed by because a body of theirs cannot be opened.
+
+    Those get the new fence and lease all the same, so that they do not stand in the way of others.
+    """
+    terms = {"now_ms": lease.now_ms, "tenant": lease.tenant, "key": key, "limit": limit}
+    until_ms = lease.now_ms + lease.lease_ms
+    taken: list[Record] = []
+    broken = 0
+    for values in transaction.rows(DUE_KEY if key else DUE, terms):
+        change = {"id": values[ID], "owner": lease.owner, "until_ms": until_ms}
+        request, line = transaction.rows(TAKE, change)[0]
+        fence = values[COLUMNS.index("fence")] + 1
+        detail = ""
+        try:
+            record = rows.record(values)
+        except JournalUnavailableError:
+            broken += 1
+            detail = "seal_broken"
+        else:
+            taken.append(
+                msgspec.structs.replace(record, fence=fence, owner=lease.owner, next_at_ms=until_ms)
+            )
+        line_text = StoryLine(
+            at_ms=lease.now_ms, fence=fence, what=TAKEN_OVER, detail=detail, owner=lease.owner
+        )
+        transaction.tell(request, line, line_text)
+    return taken, broken
+
+
+def find(db: sqlite3.Connection, rows: Rows, by: FindBy) -> list[Record]:
+    """See the port. Records of several states are found state by state and merged."""
+    terms = msgspec.structs.asdict(by) | {"states": msgspec.json.encode(by.states).decode()}
+    run = partial(_search, db, terms)
+    driven = next((statement for term, statement in FIND_BY.items() if terms[term]), None)
+    if driven:
+        found = run(driven)
+    elif by.states:
+        lists = [run(FIND_STATE, state) for state in dict.fromkeys(by.states)]
+        found = sorted(chain(*lists), key=itemgetter(ID), reverse=True)[: by.limit]
+    else:
+        found = run(FIND_NEWEST)
+    return [rows.record(values) for values in found]
+
+
+def _search(
+    db: sqlite3.Connection, terms: Row, statement: str, state: str = ""
+) -> list[tuple[Any, ...]]:
+    return db.execute(statement, terms | {"state": str(state)}).fetchall()
+
+
+def story(db: sqlite3.Connection, tenant: str, key: str) -> list[StoryLine]:
+    """See the port."""
+    return [
+        StoryLine(at_ms=at_ms, fence=fence, what=what, detail=detail, owner=owner)
+        for at_ms, fence, what, detail, owner in db.execute(STORY, {"tenant": tenant, "key": key})
+    ]
+
+
+def events_due(db: sqlite3.Connection, rows: Rows, limit: int) -> list[Record]:
+    """See the port."""
+    return [rows.record(values) for values in db.execute(OUTBOX, {"limit": limit})]
