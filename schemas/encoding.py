@@ -1,0 +1,45 @@
+"""Strict encoding of an input: compact, amounts with their digits, nothing half empty.
+
+A number that is present but empty goes out as ``"0"``, any other empty value as ``""``; an absent one
+stays absent; what the catalogue does not know is passed on.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from schemas.contract import Json
+from schemas.nodes import Node
+
+Dress = Callable[[Json], Json]
+
+
+def compile_dress(root: Node) -> Dress:
+    """A function from a checked input to the value to be encoded; the caller's is not changed."""
+    numeric = frozenset(field.name for field in root.fields if field.is_numeric)
+    below = [(child.name, compile_dress(child)) for child in root.nodes]
+    repeat = root.repeat
+
+    def row(value: dict[str, Any]) -> dict[str, Any]:
+        held = value.values()
+        if None in held or "" in held:
+            value = {
+                name: ("0" if name in numeric else "") if one is None or one == "" else one
+                for name, one in value.items()
+            }
+        elif below:
+            value = dict(value)
+        for name, dress in below:
+            inner = value.get(name)
+            if inner == "":
+                del value[name]
+            elif inner is not None:
+                value[name] = dress(inner)
+        return value
+
+    def dress_node(value: Json) -> Json:
+        if not repeat:
+            return row(value)
+        rows = value if type(value) is list else [value]
+        return [row(one) for one in rows]
+
+    return dress_node

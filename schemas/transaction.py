@@ -1,0 +1,175 @@
+"""One transaction as a region has it: its facts, and how its messages are checked and coded."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from functools import cached_property
+
+import msgspec
+
+from schemas.codes import CodeTables
+from schemas.compiler import compile_check
+from schemas.contract import Fault, Json
+from schemas.decoding import compile_decode
+from schemas.encoding import compile_dress
+from schemas.export import message_schema
+from schemas.jsontext import JsonTextError, decode, encode
+from schemas.nodes import Node
+from schemas.problems import fault
+from schemas.walker import list_faults, list_warnings
+
+
+class Effect(StrEnum):
+    """What a call does at the centre."""
+
+    QUERY = "query"
+    WRITE = "write"
+    SETTLE = "settle"
+    CANCEL = "cancel"
+    REVERSE = "reverse"
+    FILE = "file"
+    SESSION = "session"
+
+
+MONEY = frozenset({Effect.SETTLE, Effect.CANCEL, Effect.REVERSE})
+
+
+class Recovery(StrEnum):
+    """The way out when the outcome of a call is unknown."""
+
+    REPEAT = "repeat"
+    """Send again; "already done" is success."""
+    REVERSE = "reverse"
+    """2601, then proof."""
+    VERIFY = "verify"
+    """Ask the queries of ``look``, then decide."""
+    ESCALATE = "escalate"
+    """Hold for a person."""
+
+
+class Lane(StrEnum):
+    """Which queue: one for all tenants, one per tenant, or the desk's."""
+
+    CALL = "call"
+    BULK = "bulk"
+    DESK = "desk"
+
+
+class Where(StrEnum):
+    """Who answers: the centre's gateway, or the cashier's desk."""
+
+    CENTRE = "centre"
+    DESK = "desk"
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The head of a transaction's section in the data file."""
+
+    name: str
+    name_en: str
+    group: str
+    where: Where
+    effect: Effect
+    recovery: Recovery
+    confidence: str
+    lane: Lane = Lane.CALL
+    look: tuple[str, ...] = ()
+    needs_sign_in: bool = True
+    rows_max: int = 0
+    row_node: str = ""
+    notes: tuple[str, ...] = ()
+
+
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """A decoded input and everything that is wrong with it. ``input`` is ``{}`` when it is no JSON."""
+
+    input: Json
+    faults: tuple[Fault, ...] = ()
+
+
+class Transaction(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """``inputs`` and ``outputs`` are the root nodes. ``look``: queries that find the truth, in order.
+    ``claims_visit``: one such call per visit at a time. ``rows_max``, ``input_chars_max`` 0: no limit.
+    """
+
+    infno: str
+    name: str
+    name_en: str
+    group: str
+    where: Where
+    effect: Effect
+    recovery: Recovery
+    lane: Lane
+    look: tuple[str, ...]
+    claims_visit: bool
+    needs_sign_in: bool
+    rows_max: int
+    row_node: str
+    input_chars_max: int
+    confidence: str
+    notes: tuple[str, ...]
+    inputs: Node
+    outputs: Node
+    codes: CodeTables
+    profile_name: str
+
+    def check(self, raw: bytes) -> Checked:
+        """Decode and check the bytes of an ``input``. Never raises for what is in them."""
+        try:
+            value = decode(raw)
+        except JsonTextError as error:
+            return Checked(input={}, faults=(fault("$.input", error.reason),))
+        if not self._is_sound(value):
+            return Checked(input=value, faults=self._listed(value))
+        limit = self.input_chars_max
+        if limit and len(raw) > limit:
+            return Checked(input=value, faults=self._oversize(value))
+        return Checked(input=value)
+
+    def faults(self, value: Json) -> tuple[Fault, ...]:
+        """All faults of a decoded input; fractions as ``Decimal`` or text, never float."""
+        return () if self.accepts(value) else self._listed(value) or self._oversize(value)
+
+    def accepts(self, value: Json) -> bool:
+        """Whether a decoded input has no fault at all."""
+        return self._is_sound(value) and not self._oversize(value)
+
+    def warnings(self, value: Json) -> tuple[Fault, ...]:
+        """Values of an input without faults that open code tables do not list."""
+        return list_warnings(self.inputs, value, self.codes)
+
+    def encode_input(self, value: Json) -> bytes:
+        """Compact JSON of an input without faults: an empty number is ``"0"``, any other empty value
+        ``""``, a decimal text with its digits, one row for a list a list; unknown fields as given."""
+        return encode(self._dress(value))
+
+    def decode_output(self, value: Json) -> Json:
+        """The normal form of a decoded ``output``; never refuses. See ``schemas.decoding``."""
+        return self._normal(value)
+
+    def json_schema(self, part: str = "") -> dict[str, Json]:
+        """JSON Schema 2020-12 of ``{"input": ..., "output": ...}``, or of one part."""
+        return message_schema(self, part)
+
+    def _oversize(self, value: Json) -> tuple[Fault, ...]:
+        limit = self.input_chars_max
+        if not limit:
+            return ()
+        text = self.encode_input(value)
+        if len(text) <= limit or len(text.decode("utf-8")) <= limit:
+            return ()
+        return (fault("$.input", "input_too_long", "交易输入", str(limit)),)
+
+    def _listed(self, value: Json) -> tuple[Fault, ...]:
+        return list_faults(self.inputs, value, self.codes)
+
+    @cached_property
+    def _is_sound(self) -> Callable[[Json], bool]:
+        return compile_check(self.inputs, self.codes)
+
+    @cached_property
+    def _dress(self) -> Callable[[Json], Json]:
+        return compile_dress(self.inputs)
+
+    @cached_property
+    def _normal(self) -> Callable[[Json], Json]:
+        return compile_decode(self.outputs)
