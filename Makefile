@@ -2,7 +2,7 @@
 #   make test ARGS="tests/journal -k fence"     make demo ARGS=--json     make bench ARGS=--json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lint format lock clean
+.PHONY: help setup demo test bench lint docs format lock clean
 ARGS ?=
 PYTHON := .venv/bin/python
 
@@ -28,6 +28,9 @@ lint: setup ## style, types, floors of the design, sizes
 	@.venv/bin/lint-imports
 	@$(PYTHON) scripts/check_sizes.py
 	@$(PYTHON) scripts/check_words.py
+
+docs: setup ## draw the tables of the documents anew from their data
+	@$(PYTHON) scripts/write_docs.py
 
 format: setup ## put the code in the house's format
 	@.venv/bin/ruff check --fix .

@@ -62,7 +62,7 @@ class _Walk:
             self._note(path, "wrong_type", "a table", _type_name(data))
             return {f.name: "" for f in msgspec.structs.fields(kind) if f.required}
         fields = {field.name: field for field in msgspec.structs.fields(kind)}
-        for key in data.keys() - fields.keys():
+        for key in sorted(data.keys() - fields.keys()):
             close = difflib.get_close_matches(key, fields, n=1)
             hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(fields)}"
             self._note(_join(path, key), "unknown", hint)

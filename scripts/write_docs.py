@@ -1,0 +1,53 @@
+"""Writes the parts of the documents that are drawn from data: metrics table, example configuration.
+
+Run from the top folder (``make docs``); ``tests/workshop`` holds the documents equal to it.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+from bus.config.reference import example_toml
+from bus.metrics import declared
+
+BLOCK = r"(<!-- drawn: {name} -->\n).*?(<!-- end -->)"
+
+
+def main() -> int:
+    for file, parts in drawn().items():
+        path = Path(file)
+        path.write_text(filled(path.read_text("utf-8"), parts), "utf-8")
+    return 0
+
+
+def drawn() -> dict[str, dict[str, str]]:
+    """Document -> name of the block -> its text."""
+    return {
+        "docs/metrics.md": {"metrics": metrics_table()},
+        "docs/configuration.md": {"example": f"```toml\n{example_toml()}```\n"},
+    }
+
+
+def filled(text: str, parts: dict[str, str]) -> str:
+    """The document with its drawn blocks replaced; ``ValueError`` when a block is not there."""
+    for name, part in parts.items():
+        block = re.compile(BLOCK.format(name=re.escape(name)), re.DOTALL)
+        if not block.search(text):
+            raise ValueError(f"the document has no block named {name}")
+        text = block.sub(lambda match, part=part: f"{match[1]}{part}{match[2]}", text)
+    return text
+
+
+def metrics_table() -> str:
+    """One row per metric."""
+    rows = [
+        f"| `{name}` | {metric.kind} | {', '.join(metric.labels) or '-'} | {metric.unit} "
+        f"| {metric.en}<br>{metric.zh} |"
+        for name, metric in declared().items()
+    ]
+    head = ["| metric | kind | labels | unit | meaning 含义 |", "|---|---|---|---|---|"]
+    return "\n".join([*head, *rows]) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
