@@ -61,7 +61,6 @@ class TracedAiohttpTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         line = line_of(request)
-        await request.aread()
         token = _current_line.set(line)
         try:
             response = await self._inner.handle_async_request(request)
@@ -85,6 +84,8 @@ class TracedAiohttpTransport(httpx.AsyncBaseTransport):
         )
 
     async def _read(self, response: httpx.Response) -> bytes:
+        if response.status_code < 200:
+            raise TransportFault("bad_http")
         parts: list[bytes] = []
         body_bytes = 0
         async for part in response.aiter_raw():
