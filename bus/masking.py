@@ -106,7 +106,10 @@ def _key_expression() -> str:
 
 
 def _loose(key: str) -> str:
-    return "[_-]?".join(map(re.escape, key.split("_")))
+    """``_`` inside a key may be left out; at its beginning it keeps words like ``hotel`` apart."""
+    first, *rest = key.split("_")
+    inner = "[_-]?".join([first, *rest] if first else rest)
+    return inner if first else f"[_-]{inner}"
 
 
 @cache

@@ -20,7 +20,7 @@ FORBIDDEN = {
 
 def main() -> int:
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    listing = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - fixed words
+    listing = subprocess.run(command, check=True, capture_output=True, text=True)
     finds = [find for name in listing.stdout.splitlines() for find in finds_in(Path(name))]
     sys.stdout.write("".join(f"{find}\n" for find in finds))
     sys.stdout.write(f"words: {len(finds)} finds\n")

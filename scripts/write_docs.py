@@ -32,9 +32,10 @@ def filled(text: str, parts: dict[str, str]) -> str:
     """The document with its drawn blocks replaced; ``ValueError`` when a block is not there."""
     for name, part in parts.items():
         block = re.compile(BLOCK.format(name=re.escape(name)), re.DOTALL)
-        if not block.search(text):
+        match = block.search(text)
+        if match is None:
             raise ValueError(f"the document has no block named {name}")
-        text = block.sub(lambda match, part=part: f"{match[1]}{part}{match[2]}", text)
+        text = text[: match.start()] + match[1] + part + match[2] + text[match.end() :]
     return text
 
 
