@@ -18,7 +18,6 @@ FACTS = SQL["facts"]
 EVENT_SENT = SQL["event_sent"]
 TOLD = SQL["told"]
 BEAT = SQL["beat"]
-PURGE_STORY = SQL["purge_story"]
 PURGE_REQUESTS = SQL["purge_requests"]
 PURGE_FACTS = SQL["purge_facts"]
 PURGE_SESSIONS = SQL["purge_sessions"]
@@ -95,7 +94,6 @@ def purge(transaction: Transaction, before_ms: Mapping[str, int], limit: int) ->
     deleted = 0
     for effect, cut_ms in before_ms.items():
         terms = {"effect": effect, "before_ms": cut_ms, "limit": limit}
-        transaction.change(PURGE_STORY, terms)
         deleted += transaction.change(PURGE_REQUESTS, terms)
     return deleted
 

@@ -30,6 +30,7 @@ BEGIN = SQL["begin"]
 BY_KEY = SQL["by_key"]
 CLAIM_HOLDER = SQL["claim_holder"]
 ADVANCE = SQL["advance"]
+ADVANCE_RENUMBERED = SQL["advance_renumbered"]
 ONE_MORE_LINE = SQL["one_more_line"]
 DUE = SQL["due"]
 DUE_KEY = SQL["due_key"]
@@ -64,6 +65,7 @@ def begin(
         row["msgid"] = msgid
     inserted = transaction.insert(BEGIN, row)
     if inserted:
+        transaction.keep_request(inserted, row["request"])
         transaction.tell(inserted, 1, story)
         return Fresh(record)
     known = transaction.rows(BY_KEY, row)
@@ -77,13 +79,14 @@ def advance(
 ) -> bool:
     """See the port."""
     try:
-        replaced = transaction.rows(ADVANCE, row)
+        replaced = transaction.rows(ADVANCE, row) or transaction.rows(ADVANCE_RENUMBERED, row)
     except sqlite3.IntegrityError as error:
         if error.sqlite_errorname != "SQLITE_CONSTRAINT_UNIQUE":
             raise
         raise ClaimTakenError("the visit of this record is claimed by another one") from error
     if replaced:
         [(request, line)] = replaced
+        transaction.keep_reply(request, row["reply"])
         transaction.tell(request, line, story)
         change_facts(transaction, facts)
         return True

@@ -3,7 +3,9 @@
 -- fragment: record
 -- The columns a record is read from, in the order of ``rows.COLUMNS``.
 id, tenant, key, infno, effect, recovery, digest, created_ms, state, fence, owner, msgid,
-reversal_msgid, subject, mdtrt_id, updated_ms, next_at_ms, told, event_due, rest, request, reply
+reversal_msgid, subject, mdtrt_id, updated_ms, next_at_ms, told, event_due, rest,
+ifnull((SELECT body FROM request_bodies WHERE request_bodies.id = requests.id), x''),
+ifnull((SELECT body FROM reply_bodies WHERE reply_bodies.id = requests.id), x'')
 
 -- fragment: also
 -- The terms of a search beside the one that drives it; an empty one means any.
@@ -16,12 +18,11 @@ AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
 -- Insert a request unless its key exists or its visit is claimed.
 INSERT INTO requests (
     tenant, key, infno, effect, recovery, digest, created_ms, state, open, fence, owner, msgid,
-    reversal_msgid, claim, subject, mdtrt_id, updated_ms, next_at_ms, told, event_due, lines, rest,
-    request, reply
+    reversal_msgid, claim, subject, mdtrt_id, updated_ms, next_at_ms, told, event_due, lines, rest
 ) VALUES (
     :tenant, :key, :infno, :effect, :recovery, :digest, :created_ms, :state, :open, :fence, :owner,
     :msgid, :reversal_msgid, :claim, :subject, :mdtrt_id, :updated_ms, :next_at_ms, :told,
-    :event_due, 1, :rest, :request, :reply
+    :event_due, 1, :rest
 ) ON CONFLICT DO NOTHING
 
 -- name: by_key
@@ -32,13 +33,37 @@ SELECT {record} FROM requests WHERE key = :key AND tenant = :tenant
 -- The key of the open request that holds a visit.
 SELECT key FROM requests WHERE claim = :claim AND tenant = :tenant
 
+-- name: put_request
+-- Keep the sealed body of a new request.
+INSERT INTO request_bodies (id, body) VALUES (:id, :body)
+
+-- name: put_reply
+-- Keep the sealed reply.
+INSERT INTO reply_bodies (id, body) VALUES (:id, :body)
+ON CONFLICT (id) DO UPDATE SET body = excluded.body
+
+-- name: drop_reply
+-- The record has no reply now.
+DELETE FROM reply_bodies WHERE id = :id
+
 -- name: advance
--- Replace a request under its fence; what was told is kept when the writer does not know it.
+-- Replace a request under its fence when the numbers it is searched by stay as they are: SQLite then
+-- leaves four indexes alone. What was told is kept when the writer does not know it.
 UPDATE requests SET
-    state = :state, open = :open, owner = :owner, msgid = :msgid, reversal_msgid = :reversal_msgid,
-    claim = :claim, subject = :subject, mdtrt_id = :mdtrt_id, updated_ms = :updated_ms,
+    state = :state, open = :open, owner = :owner, claim = :claim, updated_ms = :updated_ms,
     next_at_ms = :next_at_ms, told = CASE :told WHEN '' THEN told ELSE :told END,
-    event_due = :event_due, lines = lines + 1, rest = :rest, reply = :reply
+    event_due = :event_due, lines = lines + 1, rest = :rest
+WHERE key = :key AND tenant = :tenant AND fence = :fence AND msgid = :msgid
+    AND reversal_msgid = :reversal_msgid AND subject = :subject AND mdtrt_id = :mdtrt_id
+RETURNING id, lines
+
+-- name: advance_renumbered
+-- The same when one of those numbers changes.
+UPDATE requests SET
+    state = :state, open = :open, owner = :owner, claim = :claim, updated_ms = :updated_ms,
+    next_at_ms = :next_at_ms, told = CASE :told WHEN '' THEN told ELSE :told END,
+    event_due = :event_due, lines = lines + 1, rest = :rest, msgid = :msgid,
+    reversal_msgid = :reversal_msgid, subject = :subject, mdtrt_id = :mdtrt_id
 WHERE key = :key AND tenant = :tenant AND fence = :fence
 RETURNING id, lines
 
@@ -170,15 +195,8 @@ WHERE tenant = :tenant AND kind = :kind AND subject = :subject ORDER BY item
 INSERT INTO heartbeat (one, at_ms) VALUES (1, :at_ms)
 ON CONFLICT (one) DO UPDATE SET at_ms = excluded.at_ms
 
--- name: purge_story
--- Delete the stories of final requests of one class older than the cut.
-DELETE FROM story WHERE request IN (
-    SELECT id FROM requests WHERE effect = :effect AND open = 0 AND event_due = 0
-        AND updated_ms < :before_ms ORDER BY updated_ms, id LIMIT :limit
-)
-
 -- name: purge_requests
--- Delete the same requests, after their stories and in the same commit.
+-- Delete final requests of one class older than the cut, with all that belongs to them.
 DELETE FROM requests WHERE id IN (
     SELECT id FROM requests WHERE effect = :effect AND open = 0 AND event_due = 0
         AND updated_ms < :before_ms ORDER BY updated_ms, id LIMIT :limit

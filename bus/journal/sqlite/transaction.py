@@ -14,6 +14,9 @@ from bus.lifecycle.record import StoryLine
 GET_NUMBERS = SQL["numbers"]
 PUT_NUMBERS = SQL["put_numbers"]
 ADD_STORY = SQL["add_story"]
+PUT_REQUEST = SQL["put_request"]
+PUT_REPLY = SQL["put_reply"]
+DROP_REPLY = SQL["drop_reply"]
 
 _encode = msgspec.json.Encoder().encode
 
@@ -46,6 +49,15 @@ class Transaction:
         self._lines.append(
             (request, line, story.at_ms, story.fence, story.what, story.detail, story.owner)
         )
+
+    def keep_request(self, request: int, body: bytes) -> None:
+        """Keep the sealed request of a new row."""
+        if body:
+            self._cursor.execute(PUT_REQUEST, {"id": request, "body": body})
+
+    def keep_reply(self, request: int, body: bytes) -> None:
+        """Keep the sealed reply, or none."""
+        self._cursor.execute(PUT_REPLY if body else DROP_REPLY, {"id": request, "body": body})
 
     def numbers(self, tenant: str, now_ms: int, count: int) -> Numbers:
         """Message numbers that this commit makes the caller's."""

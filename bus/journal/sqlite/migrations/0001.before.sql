@@ -1,9 +1,9 @@
 -- The first books.
 
 -- One row per (tenant, key). Columns are what the engine searches or compares; ``rest`` is the JSON
--- of all other fields of the record, so that a new field needs no migration; ``request`` and
--- ``reply`` are sealed. ``claim`` is the visit while the record is open, else NULL. ``lines`` counts
--- the story's lines.
+-- of all other fields of the record, so that a new field needs no migration. ``claim`` is the visit
+-- while the record is open, else NULL. ``lines`` counts the story's lines. The bodies are apart: so
+-- the rows stay small, and a change of state does not write the bodies again.
 CREATE TABLE requests (
     id INTEGER PRIMARY KEY,
     tenant TEXT NOT NULL,
@@ -27,10 +27,12 @@ CREATE TABLE requests (
     told TEXT NOT NULL,
     event_due INTEGER NOT NULL,
     lines INTEGER NOT NULL,
-    rest TEXT NOT NULL,
-    request BLOB NOT NULL,
-    reply BLOB NOT NULL
+    rest TEXT NOT NULL
 ) STRICT;
+
+-- Sealed bodies by the request's id; no row where the body is empty.
+CREATE TABLE request_bodies (id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
+CREATE TABLE reply_bodies (id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
 
 CREATE UNIQUE INDEX requests_key ON requests (key, tenant);
 CREATE UNIQUE INDEX requests_claim ON requests (claim, tenant) WHERE claim IS NOT NULL;
@@ -54,6 +56,12 @@ CREATE TABLE story (
     owner TEXT NOT NULL,
     PRIMARY KEY (request, line)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER requests_purged AFTER DELETE ON requests BEGIN
+    DELETE FROM request_bodies WHERE id = old.id;
+    DELETE FROM reply_bodies WHERE id = old.id;
+    DELETE FROM story WHERE request = old.id;
+END;
 
 -- Message numbers by the first 12 characters of the tenant, which is what a msgid shows of it:
 -- ``second`` is seconds since 1970, ``next`` the first number not given away.
