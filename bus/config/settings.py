@@ -75,7 +75,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Overall deadline of a settle, cancel or reverse call."""
     call_s: float = 60.0
     """Overall deadline of any other call."""
-    centre_s: float = 600.0
+    centre_s: float = 0.0
     """How long the centre may still commit a request after we gave up on it (Yunnan's component:
     600 s)."""
     answer_bytes_max: int = 33_554_432

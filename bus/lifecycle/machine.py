@@ -32,6 +32,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     """A first look that fails this often gives way to the 2601, which is made for the unknown."""
     reversals_max: int = 5
     repeats_max: int = 5
+    sign_in_attempts_max: int = 2
     retry_ms: int = 2_000
     """Pause before a repeat, or before a 2601 that certainly did not leave is tried again."""
 
@@ -44,12 +45,14 @@ class Move(NamedTuple):
 
 
 class Seen(StrEnum):
-    """What a look saw of one request: in effect, taken back, nothing of it, or the look failed."""
+    """What a look saw of one request: in effect, taken back, nothing of it; or the look
+    failed, or could not even be sent."""
 
     DONE = "done"
     UNDONE = "undone"
     ABSENT = "absent"
     FAILED = "failed"
+    NOT_SENT = "not_sent"
 
 
 REVERSALS = {
@@ -93,7 +96,7 @@ def move(record: Record, event: Event, now_ms: int, pace: Pace, code: str = "") 
         looks=record.looks + (event in LOOK_EVENTS),
         reversals=record.reversals + (event is Event.REVERSAL_SENT),
         reversal=REVERSALS.get(event, record.reversal),
-        attempts=record.attempts + (rule.action is Action.SEND),
+        attempts=record.attempts + (rule.action is Action.SEND) - (event is Event.NOT_SENT_AGAIN),
         sent_ms=now_ms if rule.action is Action.SEND else record.sent_ms,
         event_due=rule.state in FINAL and doubted,
         next_at_ms=next_at(record, rule, now_ms, pace),
@@ -120,7 +123,7 @@ def next_at(record: Record, rule: Rule, now_ms: int, pace: Pace) -> int:
         return 0
     if rule.action is Action.LOOK_LATER:
         return now_ms + look_delay_ms(record, now_ms, pace)
-    if rule.action is Action.REVERSE_LATER:
+    if rule.action in {Action.REVERSE_LATER, Action.RESOLVE_LATER}:
         return now_ms + pace.retry_ms
     if rule.action in {Action.SEND, Action.SEND_REVERSAL}:
         return record.in_flight_until_ms
@@ -134,9 +137,37 @@ def commit_until_ms(record: Record, pace: Pace) -> int:
 
 def look_delay_ms(record: Record, now_ms: int, pace: Pace) -> int:
     """Growing pauses, but never past the moment at which absence becomes proof."""
-    pause = min(pace.look_first_ms * 2 ** min(record.looks, 16), pace.look_max_ms)
+    pause = min(pace.look_first_ms << min(record.looks, 16), pace.look_max_ms)
     until_proof = commit_until_ms(record, pace) - now_ms
     return min(pause, until_proof) if until_proof > 0 else pause
+
+
+class Heard(StrEnum):
+    """What came of sending the request itself."""
+
+    ACCEPTED = "accepted"
+    ALREADY_DONE = "already_done"
+    STALE_SIGN_IN = "stale_sign_in"
+    REFUSED = "refused"
+    UNCLEAR = "unclear"
+    NEVER_SENT = "never_sent"
+
+
+def hearing(record: Record, heard: Heard, pace: Pace) -> Event:
+    """What an attempt's end means, given what is already in doubt about earlier attempts."""
+    match heard:
+        case Heard.ACCEPTED:
+            return Event.ACCEPTED
+        case Heard.UNCLEAR:
+            return Event.UNCLEAR
+        case Heard.ALREADY_DONE if record.recovery == "repeat":
+            return Event.ALREADY_DONE
+        case Heard.STALE_SIGN_IN if record.attempts < pace.sign_in_attempts_max:
+            return Event.STALE_SIGN_IN
+        case Heard.NEVER_SENT:
+            return Event.NOT_SENT_AGAIN if record.doubted else Event.NEVER_SENT
+        case _:
+            return Event.REFUSED_IN_DOUBT if record.doubted else Event.REFUSED
 
 
 def finding(record: Record, seen: Seen, now_ms: int, pace: Pace) -> Event:
@@ -160,6 +191,8 @@ def finding(record: Record, seen: Seen, now_ms: int, pace: Pace) -> Event:
             return Event.NOT_DONE
         case Seen.ABSENT:
             return Event.REVERSE if first_look else Event.NOT_YET
+        case Seen.NOT_SENT:
+            return Event.LOOK_NOT_SENT
         case Seen.FAILED:
             tired = first_look and record.looks >= pace.looks_before_reversal
             return Event.REVERSE if tired else Event.LOOK_FAILED
@@ -168,7 +201,7 @@ def finding(record: Record, seen: Seen, now_ms: int, pace: Pace) -> Event:
 def plan(record: Record, can_look: bool) -> Event:
     """How a doubtful record is resolved, by the transaction's ``recovery``.
 
-    Money is looked at first where a look exists (a found settlement is simply adopted), else reversed.
+    Money is looked at first where a look exists (a found settlement is adopted), else reversed.
     """
     match record.recovery:
         case "repeat":

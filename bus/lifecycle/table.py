@@ -27,9 +27,15 @@ class Event(StrEnum):
 
     NEVER_SENT = "never_sent"
     ACCEPTED = "accepted"
+    ALREADY_DONE = "already_done"
+    """Refused because it is done: what a repeatable request wanted."""
     REFUSED = "refused"
     STALE_SIGN_IN = "stale_sign_in"
     """Refused because of its sign-in number: nothing was done, one new attempt is allowed."""
+    REFUSED_IN_DOUBT = "refused_in_doubt"
+    """A repeat was refused, but an earlier attempt may have been done: a no that proves nothing."""
+    NOT_SENT_AGAIN = "not_sent_again"
+    """A repeat certainly did not leave; the doubt about the earlier attempt stays."""
     UNCLEAR = "unclear"
     OWNER_LOST = "owner_lost"
 
@@ -43,6 +49,8 @@ class Event(StrEnum):
     NOT_YET = "not_yet"
     NOT_DONE = "not_done"
     LOOK_FAILED = "look_failed"
+    LOOK_NOT_SENT = "look_not_sent"
+    """The centre cannot be reached: looking again costs nothing and is not counted."""
 
     REVERSAL_SENT = "reversal_sent"
     REVERSAL_TAKEN = "reversal_taken"
@@ -63,6 +71,7 @@ class Action(StrEnum):
     SEND = "send"
     RESOLVE = "resolve"
     """Ask ``plan`` which of repeat, look, reverse, escalate it is."""
+    RESOLVE_LATER = "resolve_later"
     LOOK = "look"
     LOOK_LATER = "look_later"
     START_REVERSAL = "start_reversal"
@@ -109,8 +118,11 @@ TABLE: dict[State, dict[Event, Rule]] = {
     S.SENDING: {
         E.NEVER_SENT: Rule(S.UNAVAILABLE, T.NONE, A.TELL),
         E.ACCEPTED: Rule(S.SUCCEEDED, T.NONE, A.TELL, "ok"),
+        E.ALREADY_DONE: Rule(S.SUCCEEDED, T.NONE, A.TELL, "already_done"),
         E.REFUSED: Rule(S.REJECTED, T.NONE, A.TELL, "refused"),
         E.STALE_SIGN_IN: SENDING,
+        E.REFUSED_IN_DOUBT: HELD,
+        E.NOT_SENT_AGAIN: Rule(S.DOUBTFUL, T.NONE, A.RESOLVE_LATER, "settling"),
         E.UNCLEAR: DOUBT,
         E.OWNER_LOST: DOUBT,
     },
@@ -127,6 +139,7 @@ TABLE: dict[State, dict[Event, Rule]] = {
         E.NOT_YET: LOOKING_LATER,
         E.NOT_DONE: NOT_DONE,
         E.LOOK_FAILED: LOOKING_LATER,
+        E.LOOK_NOT_SENT: LOOKING_LATER,
         E.REVERSE: TO_REVERSE,
         E.EXHAUSTED: HELD,
     },
@@ -142,6 +155,8 @@ TABLE: dict[State, dict[Event, Rule]] = {
         E.NOT_YET: PROVING_LATER,
         E.NOT_DONE: NOT_DONE,
         E.LOOK_FAILED: PROVING_LATER,
+        E.LOOK_NOT_SENT: PROVING_LATER,
+        E.ESCALATE: HELD,
         E.EXHAUSTED: HELD,
     },
     S.HELD: {

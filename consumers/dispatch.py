@@ -1,0 +1,178 @@
+"""From a delivery to its acknowledgement: the one path every message takes.
+
+A message is acknowledged after its reply (or its parking) is confirmed by the broker, and never
+before. Whatever goes wrong inside, the worker lives on and the message is not lost.
+"""
+
+import asyncio
+import logging
+
+import msgspec
+from schemas.envelope import given_faults
+
+from bus.broker.port import Delivery, Message, Publisher, PublishFailedError
+from bus.clock import rfc3339
+from bus.logs import log
+from bus.topology import PARKED_QUEUE
+from consumers.context import Context, Returned
+from consumers.intake import Envelope, Limits, Refusal, address, read
+from consumers.kept import Asked, KeptRequests, Told, is_kept
+from consumers.order import Order
+from consumers.plain import PlainRequests, told
+from consumers.replies import Said
+from schemas.catalogue import UnknownTransactionError
+from schemas.contract import Fault, Json
+from schemas.transaction import Transaction
+
+DEATH_REASON = "x-first-death-reason"
+LONG_AGO_MS = 1
+
+AFTER_BATCH = Fault(
+    path="$.after_batch",
+    label="依赖批次",
+    problem="unsupported",
+    zh="本版本不支持等待上传批次",
+    en="waiting for an upload batch is not supported by this version",
+    allowed="empty",
+)
+
+
+class Dispatcher:
+    """Handles deliveries of request queues and of the queues for what never reached one."""
+
+    def __init__(
+        self, context: Context, publisher: Publisher, kept: KeptRequests, plain: PlainRequests
+    ) -> None:
+        self._context = context
+        self._publisher = publisher
+        self._kept = kept
+        self._plain = plain
+        settings = context.settings
+        self._limits = Limits(
+            body_bytes_max=settings.body_bytes_max, nesting_max=settings.nesting_max
+        )
+        self._institutions = {
+            code: institution.settings for code, institution in context.institutions.items()
+        }
+
+    async def handle(self, delivery: Delivery) -> None:
+        """A delivery of a request queue."""
+        await self._guarded(delivery, expired=False)
+
+    async def handle_expired(self, delivery: Delivery) -> None:
+        """A request the broker took from its queue: its AMQP expiration passed, or it was handed
+        out too often. If it was begun before, its own outcome is told; else it expired."""
+        if delivery.headers.get(DEATH_REASON) == "delivery_limit":
+            log("delivery_limit", level=logging.WARNING, routing_key=delivery.routing_key)
+        await self._guarded(delivery, expired=True)
+
+    async def _guarded(self, delivery: Delivery, *, expired: bool) -> None:
+        metrics = self._context.metrics
+        metrics.in_flight.inc()
+        if delivery.redelivered:
+            metrics.redeliveries.inc()
+        try:
+            await self._one(delivery, expired=expired)
+            delivery.ack()
+        except (Returned, PublishFailedError):
+            delivery.requeue()
+        except asyncio.CancelledError:
+            delivery.requeue()
+            raise
+        except Exception as error:  # noqa: BLE001 - one message must never end the worker
+            await self._fault(delivery, error)
+        finally:
+            metrics.in_flight.dec()
+
+    async def _one(self, delivery: Delivery, *, expired: bool) -> None:
+        context = self._context
+        envelope = address(delivery, self._institutions)
+        if not envelope.tenant:
+            await self._park(delivery, "unknown_tenant")
+            return
+        answer = await self._answer(delivery, envelope, expired=expired)
+        with context.metrics.stage["reply"].time():
+            await context.replier.send(envelope, answer.body)
+        context.metrics.requests(envelope.infno, answer.status).inc()
+
+    async def _answer(self, delivery: Delivery, envelope: Envelope, *, expired: bool) -> Told:
+        context = self._context
+        institution = context.institutions[envelope.tenant]
+        try:
+            transaction = institution.catalogue[envelope.infno]
+        except UnknownTransactionError:
+            return told("unknown_infno", Said(infno=envelope.infno[:10]))
+        now_ms = context.clock.now_ms()
+        order = read(delivery, envelope, institution.settings, self._limits, now_ms)
+        if isinstance(order, Refusal):
+            return told(order.code, Said(infno=order.infno, faults=order.faults))
+        if expired:
+            order = msgspec.structs.replace(order, deadline_ms=LONG_AGO_MS)
+        if transaction.where == "desk":
+            return told("desk_absent", Said(infno=order.infno))
+        checked = transaction.check(bytes(order.input))
+        faults = checked.faults + head_faults(order)
+        warnings = () if faults else unlisted(transaction, checked.input)
+        asked = Asked(order, institution, transaction, checked.input, faults, warnings)
+        if is_kept(transaction):
+            return await self._kept.answer(asked)
+        return await self._plain.answer(asked)
+
+    async def _fault(self, delivery: Delivery, error: Exception) -> None:
+        """A fault of ours: the message is parked with its reason, the record is resolved later."""
+        log("worker_fault", level=logging.ERROR, error=error, routing_key=delivery.routing_key)
+        try:
+            await self._park(delivery, "worker_fault")
+            delivery.ack()
+        except PublishFailedError:
+            delivery.requeue()
+
+    async def _park(self, delivery: Delivery, reason: str) -> None:
+        self._context.metrics.parked(reason).inc()
+        headers: dict[str, str | int] = {
+            name: value
+            for name, value in delivery.headers.items()
+            if isinstance(value, str | int) and not isinstance(value, bool)
+        }
+        headers.update(
+            {
+                "x-park-reason": reason,
+                "x-park-at": rfc3339(self._context.clock.now_ms()),
+                "x-original-exchange": delivery.exchange,
+                "x-original-routing-key": delivery.routing_key,
+            }
+        )
+        await self._publisher.publish(
+            Message(
+                body=delivery.body,
+                routing_key=PARKED_QUEUE,
+                message_id=delivery.message_id,
+                correlation_id=delivery.correlation_id,
+                type=delivery.type,
+                reply_to=delivery.reply_to,
+                headers=headers,
+            )
+        )
+
+
+def unlisted(transaction: Transaction, data: Json) -> tuple[str, ...]:
+    """Flags for values that an open code table does not list; the centre may know them."""
+    return tuple(f"unlisted_code {warning.path}" for warning in transaction.warnings(data))
+
+
+def head_faults(order: Order) -> tuple[Fault, ...]:
+    """Faults of what a HIS says beside ``input``."""
+    faults = order_head_faults(order)
+    return (*faults, AFTER_BATCH) if order.after_batch else faults
+
+
+def order_head_faults(order: Order) -> tuple[Fault, ...]:
+    """The envelope fields a HIS supplies, by the envelope's own table of lengths and codes."""
+    return given_faults(
+        {
+            "opter": order.opter,
+            "opter_name": order.opter_name,
+            "opter_type": order.opter_type,
+            "insuplc_admdvs": order.insuplc_admdvs,
+        }
+    )

@@ -1,0 +1,243 @@
+"""The door: what arrives from the broker becomes an order, a refusal with reasons, or is parked.
+
+Pure: no clock, no journal, no broker. Garbage of any kind ends here and never raises.
+"""
+
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+from bus.broker.port import Delivery
+from bus.clock import from_rfc3339
+from bus.config.settings import InstitutionSettings
+from bus.topology import reply_queue
+from consumers.order import DIRECT_REPLY, Order
+from schemas.contract import Fault, RequestBody
+from schemas.jsontext import REASONS, JsonTextError, decode
+
+KEY_CHARS_MAX = 128
+"""A key is a name, not a payload; 128 holds a UUID with room for a HIS's own prefix."""
+KEY_PATTERN = re.compile(r"[\x21-\x7e]{1,128}")
+BROKER_NAMED = "amq."
+DEADLINE_DEFAULT_S = 120
+SENTENCE_CHARS_MAX = 200
+
+_body = msgspec.json.Decoder(RequestBody)
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """Nothing was sent. Answered when it has somewhere to go, else parked with the same reason."""
+
+    code: str
+    faults: tuple[Fault, ...] = ()
+    infno: str = ""
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an answer goes, known before the body is looked at. ``tenant`` is '' when unknown."""
+
+    tenant: str
+    infno: str
+    key: str
+    reply_to: str
+    correlation_id: str
+    traceparent: str = ""
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds of one message: bytes of the body, depth of its nesting."""
+
+    body_bytes_max: int
+    nesting_max: int
+
+
+def address(delivery: Delivery, institutions: Mapping[str, InstitutionSettings]) -> Envelope:
+    """Read routing key and properties; the reply address falls back to the tenant's own queue.
+
+    An address the tenant may not use is replaced by that queue, so that a refusal reaches the
+    institution itself and never a stranger.
+    """
+    infno, _, tenant = delivery.routing_key.partition(".")
+    known = tenant if tenant in institutions else ""
+    reply_to = delivery.reply_to
+    if known and not reply_allowed(reply_to, known):
+        reply_to = reply_queue(known)
+    key = delivery.headers.get("idempotency-key") or delivery.message_id
+    return Envelope(
+        tenant=known,
+        infno=infno,
+        key=key if isinstance(key, str) else "",
+        reply_to=reply_to,
+        correlation_id=delivery.correlation_id or delivery.message_id,
+        traceparent=text_header(delivery, "traceparent"),
+    )
+
+
+def reply_allowed(reply_to: str, tenant: str) -> bool:
+    """Direct reply-to, a broker-named queue, or the tenant's own reply queues; nothing else."""
+    own = reply_queue(tenant)
+    return reply_to == own or reply_to.startswith((DIRECT_REPLY, BROKER_NAMED, own + "."))
+
+
+def text_header(delivery: Delivery, name: str) -> str:
+    """A header as text; '' when absent or of another type."""
+    value = delivery.headers.get(name, "")
+    return value if isinstance(value, str) else ""
+
+
+def read(
+    delivery: Delivery,
+    envelope: Envelope,
+    institution: InstitutionSettings,
+    limits: Limits,
+    now_ms: int,
+) -> Order | Refusal:
+    """The order in the message, or every fault of its frame at once."""
+    if delivery.user_id and institution.users and delivery.user_id not in institution.users:
+        return Refusal(code="wrong_tenant", infno=envelope.infno)
+    if delivery.reply_to and not reply_allowed(delivery.reply_to, envelope.tenant):
+        return Refusal(code="bad_reply_to", infno=envelope.infno)
+    faults = list(property_faults(delivery, envelope))
+    deadline_ms = deadline(delivery, now_ms, faults)
+    body = read_body(delivery.body, limits, faults)
+    if body is not None and body.infno != envelope.infno:
+        faults.append(
+            Fault(
+                path="$.infno",
+                label="交易编号",
+                problem="other_than_routing_key",
+                zh="交易编号与路由键不一致",
+                en="infno differs from the routing key",
+                allowed=envelope.infno[:10],
+            )
+        )
+    if body is None or faults:
+        return Refusal(code="malformed", faults=tuple(faults), infno=envelope.infno)
+    return Order(
+        tenant=envelope.tenant,
+        infno=envelope.infno,
+        key=envelope.key,
+        input=body.input,
+        opter=body.opter,
+        opter_name=body.opter_name,
+        opter_type=body.opter_type,
+        insuplc_admdvs=body.insuplc_admdvs,
+        desk=body.desk,
+        after_batch=body.after_batch,
+        reply_to=envelope.reply_to or reply_queue(envelope.tenant),
+        correlation_id=envelope.correlation_id,
+        message_id=delivery.message_id,
+        traceparent=envelope.traceparent,
+        deadline_ms=deadline_ms,
+        received_ms=now_ms,
+    )
+
+
+def property_faults(delivery: Delivery, envelope: Envelope) -> tuple[Fault, ...]:
+    """Faults of the properties: the key and the type."""
+    faults = []
+    if not KEY_PATTERN.fullmatch(envelope.key):
+        faults.append(
+            Fault(
+                path="headers.idempotency-key",
+                label="幂等键",
+                problem="bad_key",
+                zh="缺少幂等键（消息头 idempotency-key 或 message_id），或其格式不符",
+                en="no idempotency key (header idempotency-key or message_id), or a bad one",
+                allowed=f"1-{KEY_CHARS_MAX} printable ASCII characters",
+            )
+        )
+    if delivery.type and delivery.type != envelope.infno:
+        faults.append(
+            Fault(
+                path="properties.type",
+                label="交易编号",
+                problem="other_than_routing_key",
+                zh="消息属性 type 与路由键的交易编号不一致",
+                en="property type differs from the routing key's infno",
+                allowed=envelope.infno[:10],
+            )
+        )
+    return tuple(faults)
+
+
+def deadline(delivery: Delivery, now_ms: int, faults: list[Fault]) -> int:
+    """The deadline in ms; a default when none is given; a fault when it cannot be read."""
+    given = delivery.headers.get("deadline")
+    if given is None or given == "":
+        return now_ms + DEADLINE_DEFAULT_S * 1000
+    try:
+        return from_rfc3339(given) if isinstance(given, str) else not_a_time()
+    except (ValueError, OverflowError):
+        faults.append(
+            Fault(
+                path="headers.deadline",
+                label="截止时间",
+                problem="bad_time",
+                zh="截止时间不是带时区的 RFC 3339 时间",
+                en="deadline is not an RFC 3339 time with offset",
+                allowed="2026-11-23T10:15:00+08:00",
+            )
+        )
+        return 0
+
+
+def not_a_time() -> int:
+    """Raise as a time that cannot be read does."""
+    raise ValueError("deadline is not text")
+
+
+def read_body(body: bytes, limits: Limits, faults: list[Fault]) -> RequestBody | None:
+    """The decoded body; ``None`` with a fault added when it is none.
+
+    Only the frame is judged here; ``input`` stays raw and is judged once, against the catalogue.
+    """
+    if len(body) > limits.body_bytes_max:
+        faults.append(body_fault("too_large", f"<= {limits.body_bytes_max} bytes"))
+        return None
+    try:
+        read = _body.decode(body)
+        decode(body.replace(bytes(read.input), b"0", 1), limits.nesting_max)
+    except JsonTextError as error:
+        faults.append(body_fault(error.reason))
+    except msgspec.ValidationError as error:
+        # msgspec's sentence names types and paths only, never values.
+        faults.append(body_fault("wrong_shape", str(error)[:SENTENCE_CHARS_MAX]))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        faults.append(body_fault(why_not_json(body, limits)))
+    except RecursionError:
+        faults.append(body_fault("too_deep", f"<= {limits.nesting_max}"))
+    else:
+        return read
+    return None
+
+
+def why_not_json(body: bytes, limits: Limits) -> str:
+    """The slug of what is wrong with a text that did not decode."""
+    try:
+        decode(body, limits.nesting_max)
+    except JsonTextError as error:
+        return error.reason
+    return "not_json"
+
+
+BODY_PROBLEMS = {
+    **REASONS,
+    "too_large": ("过大", "is too large"),
+    "wrong_shape": ("结构不符合约定", "has not the shape of a request"),
+}
+
+
+def body_fault(problem: str, allowed: str = "") -> Fault:
+    """A fault of the whole body."""
+    zh, en = BODY_PROBLEMS.get(problem, BODY_PROBLEMS["not_json"])
+    expected = allowed or "one JSON object in UTF-8, no name twice"
+    return Fault(
+        path="$",
+        label="报文",
+        problem=problem,
+        zh=f"报文{zh}",
+        en=f"the body {en}",
+        allowed=expected,
+    )

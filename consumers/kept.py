@@ -1,0 +1,227 @@
+"""Requests whose outcome is kept: everything that writes or moves money.
+
+The order of things is the promise: the record with its msgid is durable before a byte leaves, the
+outcome is durable before the reply is published, the reply is confirmed before the message is
+acknowledged.
+"""
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+from bus.gm import sm3_hex
+from bus.journal.port import Claimed, FindBy, Fresh, JournalUnavailableError, Lease
+from bus.lifecycle.machine import move
+from bus.lifecycle.record import FINAL, OPEN, Record, State, StoryLine
+from bus.lifecycle.table import Action, Event
+from consumers.checks import SUM_UNCHECKED, first_refusal, gather, settled_sum
+from consumers.context import Context
+from consumers.institution import MONEY_EFFECTS, Institution
+from consumers.keeper import Keeper, Superseded
+from consumers.order import Order
+from consumers.replies import Said, open_reply, reply_bytes
+from consumers.resolver import Resolver
+from consumers.sessions import NoSignInError
+from consumers.subject import Subject, subject_of
+from schemas.contract import Fault
+from schemas.jsontext import canonical
+from schemas.outcomes import outcome
+from schemas.transaction import Transaction
+
+AWAIT_POLL_S = 0.25
+"""How often a waiting request looks at its record; rare, and a read only."""
+
+REFUSE = {
+    "invalid": Event.REFUSE_INVALID,
+    "busy": Event.REFUSE_BUSY,
+    "expired": Event.REFUSE_EXPIRED,
+    "unavailable": Event.REFUSE_UNAVAILABLE,
+}
+
+
+class Asked(NamedTuple):
+    """An order with what the door already knows of it."""
+
+    order: Order
+    institution: Institution
+    transaction: Transaction
+    data: Any
+    faults: tuple[Fault, ...]
+    warnings: tuple[str, ...] = ()
+
+
+class Told(NamedTuple):
+    """The answer to give now. ``status`` is the contract's status."""
+
+    status: str
+    body: bytes
+
+
+class KeptRequests:
+    """From an order to the answer its caller gets."""
+
+    def __init__(self, context: Context, keeper: Keeper, resolver: Resolver) -> None:
+        self._context = context
+        self._keeper = keeper
+        self._resolver = resolver
+
+    async def answer(self, asked: Asked) -> Told:
+        """The one outcome of this request: decided now, decided before, or still in doubt."""
+        order = asked.order
+        subject = subject_of(asked.data)
+        record = self._new_record(asked, subject)
+        try:
+            refusal, said = await self._refusal(asked, subject)
+            self._context.stopping.check()
+            begun = await self._begin(record, refusal, said)
+        except JournalUnavailableError:
+            self._context.metrics.journal_unavailable.inc()
+            return told_unkept("journal_unavailable", order)
+        if isinstance(begun, Claimed):
+            begun = await self._begin(record, "visit_busy", Said(infno=order.infno))
+            if isinstance(begun, Claimed):
+                return told_unkept("visit_busy", order)
+        if not isinstance(begun, Fresh):
+            return await self._known(begun.record, record, order)
+        if begun.record.state in FINAL:
+            return Told(begun.record.state, begun.record.reply)
+        return await self._drive(begun.record, order)
+
+    async def _drive(self, record: Record, order: Order) -> Told:
+        """Send, and resolve what is unclear as far as the caller's patience goes."""
+        try:
+            record = await self._resolver.act(record, Action.SEND)
+        except Superseded:
+            pass
+        except JournalUnavailableError:
+            self._context.metrics.journal_unavailable.inc()
+            return Told("in_doubt", open_reply(record, order.received_ms))
+        return await self._wait(record, order)
+
+    async def _known(self, stored: Record, asked: Record, order: Order) -> Told:
+        """The key exists: its stored reply, the outcome it is waiting for, or a conflict."""
+        if stored.digest != asked.digest:
+            return told_unkept("key_reused", order)
+        return await self._wait(stored, order)
+
+    async def _wait(self, record: Record, order: Order) -> Told:
+        """Until the outcome or the end of patience; takes the record over when that is due."""
+        context = self._context
+        patience_until_ms = context.clock.now_ms() + int(context.settings.patience_s * 1000)
+        while record.state in OPEN and record.state is not State.HELD:
+            now_ms = context.clock.now_ms()
+            if now_ms >= patience_until_ms:
+                break
+            context.stopping.check()
+            record = await self._take_over_if_due(record, now_ms)
+            if record.state in FINAL:
+                break
+            await context.clock.sleep(AWAIT_POLL_S)
+            found = await context.journal.find(FindBy(tenant=record.tenant, key=record.key))
+            record = found[0] if found else record
+        if record.state in FINAL:
+            return Told(record.state, record.reply)
+        return Told("in_doubt", open_reply(record, order.received_ms))
+
+    async def _take_over_if_due(self, record: Record, now_ms: int) -> Record:
+        if not 0 < record.next_at_ms <= now_ms:
+            return record
+        context = self._context
+        pace = context.pace(context.institutions[record.tenant])
+        lease = Lease(
+            owner=context.owner, now_ms=now_ms, lease_ms=pace.lease_ms, tenant=record.tenant
+        )
+        taken = await context.journal.take_due(lease, 1, record.key)
+        if not taken:
+            return record
+        try:
+            return await self._resolver.take_over(taken[0])
+        except Superseded:
+            return taken[0]
+
+    async def _refusal(self, asked: Asked, subject: Subject) -> tuple[str, Said]:
+        """Why nothing may be sent: '' when everything is in order (a sign-in included)."""
+        context, order = self._context, asked.order
+        said = Said(infno=order.infno, flags=asked.warnings)
+        if asked.faults:
+            return "fields", msgspec.structs.replace(said, faults=asked.faults)
+        now_ms = context.clock.now_ms()
+        found = (asked.data, subject)
+        known = await gather(
+            context.journal, context.digest, asked.institution, order, found, now_ms
+        )
+        refusal = first_refusal(known)
+        if asked.transaction.effect == "settle" and settled_sum(known) is None:
+            said = msgspec.structs.replace(said, flags=(*said.flags, SUM_UNCHECKED))
+        if refusal:
+            return refusal, said
+        try:
+            await context.sessions.caller(asked.institution, order)
+        except NoSignInError as error:
+            return error.code, msgspec.structs.replace(said, centre=error.centre)
+        return "", said
+
+    async def _begin(self, record: Record, refusal: str, said: Said):  # type: ignore[no-untyped-def]
+        """Make the record durable: ready to be sent, or refused."""
+        context = self._context
+        pace = context.pace(context.institutions[record.tenant])
+        now_ms = context.clock.now_ms()
+        if refusal:
+            event = REFUSE[outcome(refusal).status]
+            record = move(record, event, now_ms, pace, refusal).record
+            record = msgspec.structs.replace(record, reply=reply_bytes(record.code, said))
+        else:
+            event = Event.CLEAR
+            record = move(record, event, now_ms, pace).record
+        line = StoryLine(
+            at_ms=now_ms, fence=record.fence, what=event, detail=record.code, owner=context.owner
+        )
+        with context.metrics.stage["journal"].time():
+            return await context.journal.begin(record, now_ms, line)
+
+    def _new_record(self, asked: Asked, subject: Subject) -> Record:
+        context, order, transaction = self._context, asked.order, asked.transaction
+        budget_s = asked.institution.budget_s(transaction)
+        visit = ""
+        if transaction.claims_visit and subject.visit:
+            visit = subject.mdtrt_id or context.digest("psn_no", subject.psn_no)
+        return Record(
+            tenant=order.tenant,
+            key=order.key,
+            infno=order.infno,
+            effect=transaction.effect,
+            recovery=asked.institution.recovery(transaction),
+            digest=content_digest(order, asked.data),
+            owner=context.owner,
+            visit=visit,
+            subject=context.digest("psn_no", subject.psn_no) if subject.psn_no else "",
+            mdtrt_id=subject.mdtrt_id,
+            deadline_ms=order.deadline_ms,
+            created_ms=order.received_ms,
+            updated_ms=order.received_ms,
+            in_flight_until_ms=context.flight_until_ms(budget_s),
+            request=order.to_bytes(),
+        )
+
+
+def content_digest(order: Order, data: Any) -> str:
+    """SM3 of the canonical JSON of what was asked for: not of how or when it was asked."""
+    content = {
+        "infno": order.infno,
+        "opter": order.opter,
+        "insuplc_admdvs": order.insuplc_admdvs,
+        "desk": order.desk,
+        "after_batch": order.after_batch,
+        "input": data,
+    }
+    return sm3_hex(canonical(content))
+
+
+def told_unkept(code: str, order: Order) -> Told:
+    """An answer that is not stored: it changes nothing that is."""
+    return Told(outcome(code).status, reply_bytes(code, Said(infno=order.infno)))
+
+
+def is_kept(transaction: Transaction) -> bool:
+    """Whether the journal keeps requests of this transaction."""
+    return transaction.effect in MONEY_EFFECTS or transaction.effect == "write"

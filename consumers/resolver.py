@@ -1,0 +1,181 @@
+"""Drives a record through the life cycle: carries out actions until an outcome or a pause.
+
+Every step is durable before the next one acts; the fence decides who may write. A crash at any
+line leaves a record from which another worker goes on (``take_over``).
+"""
+
+from typing import Any
+
+import msgspec
+
+from bus.gateway.answer import Accepted, Denied, Refused
+from bus.gateway.port import NeverSent
+from bus.journal.port import FindBy
+from bus.lifecycle.machine import finding, hearing, plan, resume
+from bus.lifecycle.record import Record
+from bus.lifecycle.table import Action, Event
+from consumers.centre import Answer, Ask
+from consumers.context import Context
+from consumers.institution import Institution
+from consumers.keeper import Keeper, News
+from consumers.looks import Case, look
+from consumers.order import Order
+from consumers.sending import attempt
+from consumers.sessions import NoSignInError
+from consumers.subject import subject_of
+from schemas.transaction import Transaction
+
+REVERSAL = "2601"
+REVERSAL_EVENTS = {
+    "already_done": Event.REVERSAL_TAKEN,
+    "nothing_to_reverse": Event.REVERSAL_NOTHING,
+    "not_found": Event.REVERSAL_NOTHING,
+    "stale_sign_in": Event.REVERSAL_NOT_SENT,
+    "signed_out_today": Event.REVERSAL_NOT_SENT,
+}
+
+
+def reversal_event(answer: Answer) -> Event:
+    """What the answer to a 2601 says. *Already reversed* is as good as taken."""
+    match answer:
+        case Accepted():
+            return Event.REVERSAL_TAKEN
+        case Refused(kind=kind):
+            return REVERSAL_EVENTS.get(kind, Event.REVERSAL_REFUSED)
+        case NeverSent() | Denied():
+            return Event.REVERSAL_NOT_SENT
+        case _:
+            return Event.REVERSAL_UNCLEAR
+
+
+class Resolver:
+    """Takes a record as far as it can go now; the record returned is final, held, or waits."""
+
+    def __init__(self, context: Context, keeper: Keeper) -> None:
+        self._context = context
+        self._keeper = keeper
+
+    async def take_over(self, record: Record) -> Record:
+        """Go on with a record whose owner is gone; its fence is ours already."""
+        todo = resume(record)
+        if isinstance(todo, Event):
+            return await self.report(record, todo)
+        return await self.act(record, todo)
+
+    async def report(self, record: Record, event: Event, news: News | None = None) -> Record:
+        """Store what happened, then do what follows, until the outcome or a pause."""
+        moved, action = await self._keeper.store(record, event, news or News())
+        return await self.act(moved, action)
+
+    async def act(self, record: Record, action: Action) -> Record:
+        """Carry out one action."""
+        match action:
+            case Action.SEND:
+                return await self._send(record)
+            case Action.RESOLVE:
+                return await self.report(record, plan(record, bool(self._chain(record))))
+            case Action.LOOK:
+                return await self._look(record)
+            case Action.START_REVERSAL:
+                return await self._reverse(record)
+            case _:
+                return record
+
+    async def _send(self, record: Record) -> Record:
+        """One attempt under the msgid that is already durable."""
+        context, order = self._context, Order.from_bytes(record.request)
+        institution = self._institution(record)
+        try:
+            caller = await context.sessions.caller(institution, order)
+        except NoSignInError as error:
+            event = Event.NOT_SENT_AGAIN if record.doubted else Event.NEVER_SENT
+            return await self.report(record, event, News(code=error.code, head=error.centre))
+        heard, news = await attempt(context, record, order, caller)
+        event = hearing(record, heard, context.pace(institution))
+        if event is Event.STALE_SIGN_IN:
+            await self._renew(institution, order, caller.sign_no)
+        return await self.report(record, event, news)
+
+    async def _look(self, record: Record) -> Record:
+        context, order = self._context, Order.from_bytes(record.request)
+        chain = self._chain(record)
+        if not chain:
+            return await self.report(record, Event.ESCALATE, News(detail="no_look_here"))
+        sight = await look(await self._case(record, order), chain)
+        pace = context.pace(self._institution(record))
+        event = finding(record, sight.seen, context.clock.now_ms(), pace)
+        return await self.report(record, event, News(detail=sight.seen, output=sight.output))
+
+    async def _reverse(self, record: Record) -> Record:
+        """2601: its msgid and that it is under way are durable before a byte leaves."""
+        context, order = self._context, Order.from_bytes(record.request)
+        institution = self._institution(record)
+        marked = msgspec.structs.replace(
+            record,
+            reversal_msgid=await context.msgids.draw(record.tenant),
+            in_flight_until_ms=context.flight_until_ms(institution.gateway_settings.money_s),
+        )
+        marked, _ = await self._keeper.store(marked, Event.REVERSAL_SENT)
+        psn_no = subject_of(msgspec.json.decode(order.input)).psn_no
+        asked = {"data": {"psn_no": psn_no, "omsgid": record.msgid, "oinfno": record.infno}}
+        answer = await self._ask(marked, order, REVERSAL, asked)
+        rule = answer.rule if isinstance(answer, Refused) else type(answer).__name__
+        return await self.report(marked, reversal_event(answer), News(detail=rule))
+
+    async def _case(self, record: Record, order: Order) -> Case:
+        data = msgspec.json.decode(order.input)
+
+        async def query(infno: str, asked: dict[str, Any]) -> Answer:
+            return await self._ask(record, order, infno, asked)
+
+        case = Case(record, data, subject_of(data), query)
+        if record.effect != "reverse":
+            return case
+        omsgid = str(data.get("data", {}).get("omsgid", "")) if isinstance(data, dict) else ""
+        found = await self._context.journal.find(FindBy(tenant=record.tenant, msgid=omsgid))
+        if not omsgid or not found or found[0].effect == "reverse":
+            return case
+        original = await self._case(found[0], Order.from_bytes(found[0].request))
+        return case._replace(original=original, original_chain=self._chain(found[0]))
+
+    async def _ask(self, record: Record, order: Order, infno: str, data: dict[str, Any]) -> Answer:
+        """One call on behalf of a record: a query under a msgid of its own, or its 2601."""
+        context, institution = self._context, self._institution(record)
+        transaction = institution.catalogue[infno]
+        msgid = (
+            record.reversal_msgid if infno == REVERSAL else await context.msgids.draw(record.tenant)
+        )
+        try:
+            caller = await context.sessions.caller(institution, order)
+        except NoSignInError as error:
+            return NeverSent(reason=error.code)
+        answer = await context.centre.ask(
+            Ask(
+                institution=institution,
+                transaction=transaction,
+                msgid=msgid,
+                input=transaction.encode_input(data),
+                caller=caller,
+                budget_s=institution.budget_s(transaction),
+            )
+        )
+        if isinstance(answer, Refused) and answer.kind == "stale_sign_in":
+            await self._renew(institution, order, caller.sign_no)
+            return NeverSent(reason="stale_sign_in")
+        return answer
+
+    async def _renew(self, institution: Institution, order: Order, stale: str) -> None:
+        """9001 again; when it fails the next call finds out and says so."""
+        try:
+            await self._context.sessions.refresh(institution, order, stale)
+        except NoSignInError:
+            return
+
+    def _institution(self, record: Record) -> Institution:
+        return self._context.institutions[record.tenant]
+
+    def _transaction(self, record: Record) -> Transaction:
+        return self._institution(record).catalogue[record.infno]
+
+    def _chain(self, record: Record) -> tuple[str, ...]:
+        return self._transaction(record).look
