@@ -1,4 +1,4 @@
-"""The catalogue: every transaction of a region, built from the data files when it is first asked for.
+"""The catalogue: every transaction of a region, built from the data files when first asked for.
 
 ``load("yunnan")["2207"]``. A chapter file is named after the first two characters of its infnos.
 """
@@ -85,8 +85,8 @@ class Catalogue:
 
 
 def load(profile: str = DEFAULT_PROFILE, overrides: Mapping[str, Any] | None = None) -> Catalogue:
-    """The catalogue of a profile. ``overrides``: an institution's differences in the form of a profile
-    file, such as ``{"where": {"1101": "centre"}, "limits": {"input_chars_max": 0}}``.
+    """The catalogue of a profile. ``overrides``: an institution's differences in the form of a
+    profile file, such as ``{"where": {"1101": "centre"}, "limits": {"input_chars_max": 0}}``.
 
     ``UnknownProfileError``, ``CatalogueError``.
     """
@@ -131,11 +131,7 @@ def build(
         input_chars_max=profile.limits.input_chars_max,
         codes=codes,
         profile_name=profile.name,
-        **{
-            name: getattr(facts, name)
-            for name in Facts.__struct_fields__
-            if name not in {"lane"}
-        },
+        **{name: getattr(facts, name) for name in Facts.__struct_fields__ if name != "lane"},
     )
 
 
@@ -161,7 +157,8 @@ def _changed(root: Node, change: Change, file: str, infno: str) -> Node:
         raise CatalogueError(file, f"changes for {infno}", str(error)) from error
     for name in lines:
         if name not in met:
-            raise CatalogueError(file, f"changes for {infno}", f"{name} is in no {change.part} node")
+            what = f"{name} is in no {change.part} node"
+            raise CatalogueError(file, f"changes for {infno}", what)
     return root
 
 
@@ -188,9 +185,7 @@ def _visited(node: Node, change: Change, path: str, met: set[str], new: dict[str
         added = [name for name in new if name not in met]
         fields += [parse_line(name, new[name]) for name in added]
         met.update(added)
-    nodes = tuple(
-        _visited(child, change, f"{path}.{child.name}", met, new) for child in node.nodes
-    )
+    nodes = tuple(_visited(child, change, f"{path}.{child.name}", met, new) for child in node.nodes)
     return msgspec.structs.replace(node, fields=tuple(fields), nodes=nodes)
 
 

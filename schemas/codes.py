@@ -1,7 +1,7 @@
 """Code tables: which values a coded field may have and what each means.
 
-``data/codes/<first letter>.toml``. A table is closed where a value outside it is a fault, open where
-regions extend it (an unlisted value is a warning). A table without values is downloaded with 1901.
+``data/codes/<first letter>.toml``. A table is closed where a value outside it is a fault, open
+where regions extend it (an unlisted value is a warning). One without values comes with 1901.
 """
 
 from collections.abc import Mapping

@@ -1,8 +1,11 @@
-"""A node compiled for the hot path: presence, types, lengths and closed codes are checked by msgspec
-in C; numbers, dates and conditions by a short list of tests per node."""
+"""A node compiled for the hot path.
+
+Presence, types, lengths and closed codes are checked by msgspec in C; numbers, dates and conditions
+by a short list of tests per node.
+"""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, Optional
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -74,7 +77,7 @@ def _member(position: int, name: str, shape: Any, required: bool) -> tuple[str, 
     # Official names may hold a dash, so the attribute is a number.
     if required:
         return f"m{position}", shape, msgspec.field(name=name)
-    return f"m{position}", Optional[shape], msgspec.field(name=name, default=None)
+    return f"m{position}", shape | None, msgspec.field(name=name, default=None)
 
 
 def _rows_type(node: Node, row: type) -> Any:

@@ -17,7 +17,9 @@ from schemas.values import is_empty
 
 Normal = Callable[[Json], Json]
 
-_MOMENT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[T ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]+)?)?\Z")
+_MOMENT = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[T ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]+)?)?\Z"
+)
 _DIGITS_MAX = 38
 
 
@@ -82,16 +84,23 @@ def _row(node: Node) -> Callable[[dict[str, Any]], dict[str, Any]]:
 
 def _form(field: Field) -> Normal | None:
     if field.kind in {Kind.AMOUNT, Kind.NUMBER}:
-        return _scaled(Decimal(1).scaleb(-field.scale))
+        return _scaled(field.scale)
     if field.is_dated:
         return _day if field.kind is Kind.DATE else _moment
     return {Kind.WHOLE: _whole, Kind.ANY: None}.get(field.kind, _text)
 
 
-def _scaled(unit: Decimal) -> Normal:
+def _scaled(scale: int) -> Normal:
+    unit = Decimal(1).scaleb(-scale)
+    in_form = re.compile(rf"-?(0|[1-9][0-9]{{0,17}})\.[0-9]{{{scale}}}\Z").match
+
     def scaled(value: Json) -> Json:
         if is_empty(value):
             return ""
+        if type(value) is str and scale and in_form(value):
+            return value
+        if type(value) is Decimal and value.as_tuple().exponent == -scale:
+            return format(value, "f")
         number = _number(value)
         if number is None:
             return value

@@ -1,7 +1,7 @@
 """Strict encoding of an input: compact, amounts with their digits, nothing half empty.
 
-A number that is present but empty goes out as ``"0"``, any other empty value as ``""``; an absent one
-stays absent; what the catalogue does not know is passed on.
+A number that is present but empty goes out as ``"0"``, any other empty value as ``""``; an absent
+one stays absent; what the catalogue does not know is passed on.
 """
 
 from collections.abc import Callable

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from schemas.codes import CodeTables, CodeTable
+from schemas.codes import CodeTable, CodeTables
 from schemas.contract import Json
 from schemas.fields import Field, Kind
 from schemas.nodes import Node
@@ -19,7 +19,7 @@ _ABSENT: Schema = {"enum": [None, ""]}
 
 
 def message_schema(transaction: "Transaction", part: str = "") -> Schema:
-    """The schema of ``{"input": ..., "output": ...}``, or of ``part`` (``input``, ``output``) alone."""
+    """The schema of ``{"input": ..., "output": ...}``, or of ``part`` (one of these) alone."""
     parts = {
         "input": node_schema(transaction.inputs, transaction.codes),
         "output": node_schema(transaction.outputs, transaction.codes),
@@ -54,7 +54,8 @@ def _row_schema(node: Node, codes: CodeTables) -> Schema:
     for child in node.nodes:
         shape = node_schema(child, codes)
         members[child.name] = shape if child.required else {"anyOf": [shape, {"type": "null"}]}
-    required = [one.name for one in (*node.fields, *node.nodes) if one.required]
+    required = [field.name for field in node.fields if field.required]
+    required += [child.name for child in node.nodes if child.required]
     schema: Schema = {"type": "object", "properties": members}
     if required:
         schema["required"] = required

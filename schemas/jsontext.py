@@ -1,4 +1,4 @@
-"""JSON as this trade needs it: exact numbers, no name twice, bounded nesting, one canonical form."""
+"""JSON as this trade needs it: exact numbers, no name twice, bounded nesting, a canonical form."""
 
 import json
 import re

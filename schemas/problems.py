@@ -50,8 +50,11 @@ def limit_of(field: Field) -> Limit:
     length, scale = field.length, field.scale
     match field.kind:
         case Kind.TEXT:
-            return Limit(f"文本（最多{length}个字符）", f"text of at most {length} characters") \
-                if length else Limit("文本", "text")
+            return (
+                Limit(f"文本（最多{length}个字符）", f"text of at most {length} characters")
+                if length
+                else Limit("文本", "text")
+            )
         case Kind.DIGITS:
             return Limit(f"{length}位以内的数字文本", f"text of at most {length} digits")
         case Kind.AMOUNT | Kind.NUMBER:
@@ -60,8 +63,11 @@ def limit_of(field: Field) -> Limit:
                 f"a number with at most {length - scale} digits and {scale} decimals",
             )
         case Kind.WHOLE:
-            return Limit(f"最多{length}位的整数", f"a whole number of at most {length} digits") \
-                if length else Limit("整数", "a whole number")
+            return (
+                Limit(f"最多{length}位的整数", f"a whole number of at most {length} digits")
+                if length
+                else Limit("整数", "a whole number")
+            )
         case Kind.DATE:
             return Limit("yyyy-MM-dd", "yyyy-MM-dd")
         case Kind.TIME:

@@ -1,8 +1,8 @@
 """Regional profiles: what one place does differently from the national specification, as data.
 
-``data/profiles/<name>.toml`` names the profile it ``inherits`` and holds only the differences; tables
-are merged key by key, anything else is replaced, and ``replace = ["paths"]`` drops an inherited table
-first. An institution's overrides have the same form and come last.
+``data/profiles/<name>.toml`` names the profile it ``inherits`` and holds only the differences:
+tables are merged key by key, anything else is replaced, and ``replace = ["paths"]`` drops an
+inherited table first. An institution's overrides have the same form and come last.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     input_chars_max: int
     """Characters of ``input`` as JSON text."""
     centre_timeout_s: int
-    """Seconds after which the centre itself gives a call up; before that, no answer proves nothing."""
+    """Seconds after which the centre gives a call up; before that, silence proves nothing."""
 
 
 class Texts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,7 +44,7 @@ class Texts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class IdentityRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """With this credential the transactions in ``before`` need ``check`` for the same person first."""
+    """With this credential ``check``, for the same person, comes before each of ``before``."""
 
     mdtrt_cert_type: str
     check: str
@@ -129,7 +129,6 @@ def _merged(base: Table, over: Table) -> Table:
     replaced = over.pop("replace", [])
     out = {key: value for key, value in base.items() if key not in replaced}
     for key, value in over.items():
-        below = out.get(key)
-        both = isinstance(value, Mapping) and isinstance(below, Mapping)
-        out[key] = _merged(dict(below), dict(value)) if both else value
+        both = isinstance(value, Mapping) and isinstance(out.get(key), Mapping)
+        out[key] = _merged(dict(out[key]), dict(value)) if both else value
     return out

@@ -80,16 +80,16 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
-    """A decoded input and everything that is wrong with it. ``input`` is ``{}`` when it is no JSON."""
+    """A decoded input and all that is wrong with it. ``input`` is ``{}`` when it is no JSON."""
 
     input: Json
     faults: tuple[Fault, ...] = ()
 
 
 class Transaction(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """``inputs`` and ``outputs`` are the root nodes. ``look``: queries that find the truth, in order.
-    ``claims_visit``: one such call per visit at a time. ``rows_max``, ``input_chars_max`` 0: no limit.
-    """
+    """``inputs`` and ``outputs`` are the root nodes. ``look``: queries that find the truth, in
+    order. ``claims_visit``: one such call per visit at a time. ``rows_max`` and
+    ``input_chars_max`` (rows of ``row_node``, characters of the input) 0: no limit."""
 
     infno: str
     name: str
@@ -138,8 +138,8 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return list_warnings(self.inputs, value, self.codes)
 
     def encode_input(self, value: Json) -> bytes:
-        """Compact JSON of an input without faults: an empty number is ``"0"``, any other empty value
-        ``""``, a decimal text with its digits, one row for a list a list; unknown fields as given."""
+        """Compact JSON of an input without faults: an empty number is ``"0"``, any other empty
+        value ``""``, a decimal text with its digits, one row for a list a list."""
         return encode(self._dress(value))
 
     def decode_output(self, value: Json) -> Json:

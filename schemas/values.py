@@ -15,7 +15,7 @@ Problem = Callable[[Json], str]
 """Value to slug; the empty text when nothing is wrong. The value is not empty."""
 
 _DIGITS_MAX = 38
-"""Digits of a number whose length the specification leaves open (the widest decimal of databases)."""
+"""Digits of a number whose length the specification leaves open (a database's widest decimal)."""
 
 _BEYOND = 10**_DIGITS_MAX
 
@@ -114,18 +114,10 @@ def _area_problem(field: Field) -> Problem:
 
 
 def amount(value: Json) -> Decimal:
-    """A value that passed the check, or an answer's: empty is 0. ``ValueError`` for anything else."""
+    """A number of a checked input or of an answer; empty is 0. ``ValueError`` when it is none."""
     if is_empty(value):
         return Decimal(0)
-    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+    text = str(value).strip() if type(value) in {str, int, Decimal} else ""
+    if not _ANY_NUMBER.match(text):
         raise ValueError("not an amount")
-    number = Decimal(value) if not isinstance(value, str) else _exact(value)
-    if not number.is_finite():
-        raise ValueError("not an amount")
-    return number
-
-
-def _exact(text: str) -> Decimal:
-    if not _ANY_NUMBER.match(text.strip()):
-        raise ValueError("not an amount")
-    return Decimal(text.strip())
+    return Decimal(text)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-from schemas.codes import CodeTables, CodeTable
+from schemas.codes import CodeTable, CodeTables
 from schemas.contract import Fault, Json
 from schemas.fields import Field, Kind
 from schemas.nodes import Node

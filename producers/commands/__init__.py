@@ -1,0 +1,1 @@
+"""Verbs of the ``yibao`` command on the side of a HIS."""

@@ -1,0 +1,89 @@
+"""``yibao schema``: the transaction catalogue for people, and as JSON Schema for programs."""
+
+import argparse
+import sys
+from typing import Any
+
+import msgspec
+
+from bus.command_line import CommandError, ExitCode
+from schemas.catalogue import DEFAULT_PROFILE, Catalogue, UnknownTransactionError, load
+from schemas.fields import Field
+from schemas.nodes import Node
+from schemas.profile import UnknownProfileError
+from schemas.readable import listing, page
+from schemas.transaction import Transaction
+
+SUMMARY = "the transactions: list, show one as a table, export JSON Schema 查看交易目录与字段"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the sub-commands ``list``, ``show`` and ``export``."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for action, text in _ACTIONS.items():
+        sub = actions.add_parser(action, help=text, description=text)
+        if action != "list":
+            sub.add_argument("infno", help="transaction number 交易编号, such as 2207")
+        if action == "export":
+            parts = ["input", "output"]
+            sub.add_argument("--part", choices=parts, default="", help="only this part")
+        sub.add_argument(
+            "--profile", default=DEFAULT_PROFILE, help=f"region 地区 (default: {DEFAULT_PROFILE})"
+        )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print what was asked for; unknown transactions and profiles are usage errors."""
+    try:
+        catalogue = load(args.profile)
+        text = _text(args, catalogue)
+    except UnknownProfileError as error:
+        raise CommandError(str(error), f"没有地区配置 {args.profile}", ExitCode.USAGE) from error
+    except UnknownTransactionError as error:
+        zh = f"地区配置 {args.profile} 中没有交易 {args.infno}"
+        raise CommandError(str(error), zh, ExitCode.USAGE) from error
+    sys.stdout.write(text)
+    return ExitCode.OK
+
+
+_ACTIONS = {
+    "list": "all transactions of a region 列出全部交易",
+    "show": "one transaction as a table 查看一个交易",
+    "export": "JSON Schema 2020-12 of one transaction 导出JSON Schema",
+}
+
+
+def _text(args: argparse.Namespace, catalogue: Catalogue) -> str:
+    if args.action == "list":
+        every = [catalogue[infno] for infno in catalogue.infnos()]
+        return _json([_facts(one) for one in every]) if args.json else listing(catalogue)
+    transaction = catalogue[args.infno]
+    if args.action == "export":
+        return _json(transaction.json_schema(args.part))
+    return _json(_whole(transaction)) if args.json else page(transaction)
+
+
+def _facts(one: Transaction) -> dict[str, Any]:
+    left_out = {"inputs", "outputs", "codes", "notes"}
+    names = [name for name in Transaction.__struct_fields__ if name not in left_out]
+    return {name: getattr(one, name) for name in names}
+
+
+def _whole(one: Transaction) -> dict[str, Any]:
+    nodes = {"input": _node(one.inputs), "output": _node(one.outputs)}
+    return {**_facts(one), "notes": one.notes, **nodes}
+
+
+def _node(node: Node) -> dict[str, Any]:
+    held = msgspec.to_builtins(node)
+    held["fields"] = [_field(field) for field in node.fields]
+    held["nodes"] = [_node(child) for child in node.nodes]
+    return dict(held)
+
+
+def _field(field: Field) -> dict[str, Any]:
+    return {"type": field.type_text, **msgspec.to_builtins(field)}
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode("utf-8") + "\n"

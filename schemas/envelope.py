@@ -1,0 +1,71 @@
+"""The head of a call: its fields, their limits, and the check of the part a HIS supplies.
+
+``input`` and ``output`` themselves belong to the transaction; their size limit to the profile.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+
+from schemas.contract import Fault, Json, RequestBody
+from schemas.data_files import read
+from schemas.fields import Field, parse_line
+from schemas.problems import fault, limit_of
+from schemas.profile import Profile
+from schemas.values import is_empty, special_problem
+
+CALLER_FIELDS = ("opter", "opter_name", "opter_type", "insuplc_admdvs")
+"""What the body of a request brings along; the bus knows the rest."""
+
+
+@cache
+def head_fields() -> tuple[Field, ...]:
+    """The fields of a call before ``input``, in the order they are written."""
+    return _fields("request")
+
+
+@cache
+def answer_fields() -> tuple[Field, ...]:
+    """The fields of an answer beside ``output``."""
+    return _fields("answer")
+
+
+def caller_faults(body: RequestBody, profile: Profile) -> tuple[Fault, ...]:
+    """What is wrong with the head fields of a request's body; paths such as ``$.opter``."""
+    head = {name: getattr(body, name) for name in CALLER_FIELDS}
+    needed = body.infno in profile.insuplc_required
+    return _faults(head, ("insuplc_admdvs",) if needed else (), profile)
+
+
+def head_faults(head: Mapping[str, Json], profile: Profile) -> tuple[Fault, ...]:
+    """What is wrong with a whole head, such as one built from an institution's settings."""
+    return _faults({field.name: head.get(field.name) for field in head_fields()}, (), profile)
+
+
+def _faults(
+    head: Mapping[str, Json], needed: tuple[str, ...], profile: Profile
+) -> tuple[Fault, ...]:
+    required = {*needed, *profile.header_required}
+    found = []
+    for field in head_fields():
+        if field.name not in head:
+            continue
+        problem = _problem(field, head[field.name], field.name in required)
+        if problem:
+            limit = str(field.length) if problem == "too_long" else limit_of(field)
+            found.append(fault(f"$.{field.name}", problem, field.label, limit))
+    return tuple(found)
+
+
+def _problem(field: Field, value: Json, required: bool) -> str:
+    if is_empty(value):
+        return "missing" if required else ""
+    special = special_problem(field)
+    if special is not None:
+        return special(value)
+    if type(value) is not str:
+        return "wrong_type"
+    return "too_long" if len(value) > field.length else ""
+
+
+def _fields(part: str) -> tuple[Field, ...]:
+    return tuple(parse_line(name, line) for name, line in read("envelope.toml")[part].items())
