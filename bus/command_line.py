@@ -115,11 +115,13 @@ def in_language(en: str, zh: str) -> str:
 
 
 def summary_of(module: str) -> str:
-    """A verb module's ``SUMMARY``, read from its source without importing it."""
-    spec = util.find_spec(module)
-    if spec is None or spec.origin is None:
+    """A verb module's ``SUMMARY``, read from its source; neither it nor its package is imported."""
+    room, *inner = module.split(".")
+    spec = util.find_spec(room)
+    if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError(module)
-    for node in ast.parse(Path(spec.origin).read_text("utf-8")).body:
+    file = Path(spec.submodule_search_locations[0], *inner).with_suffix(".py")
+    for node in ast.parse(file.read_text("utf-8")).body:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         value = getattr(node, "value", None)
         if value is not None and any(getattr(item, "id", "") == "SUMMARY" for item in targets):
@@ -190,7 +192,7 @@ def _listing() -> str:
 def _summary(verb: Verb) -> str:
     try:
         return summary_of(verb.module)
-    except (ImportError, AttributeError):
+    except (ImportError, OSError, AttributeError):
         return "(not installed 未安装)"
 
 
