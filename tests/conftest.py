@@ -46,5 +46,6 @@ def vhost(broker_node: PrivateNode, tmp_path: Path) -> Iterator[Vhost]:
     broker_node.add_vhost(name)
     secret = tmp_path / "broker-password"
     secret.write_text(broker_node.password, encoding="ascii")
+    secret.chmod(0o600)
     yield Vhost(broker_node, name, broker_node.url(name), str(secret))
     broker_node.drop_vhost(name)

@@ -7,7 +7,8 @@ import msgspec
 
 
 class Message(msgspec.Struct, kw_only=True):
-    """A message to publish. ``headers`` values are text or integers."""
+    """A message to publish. ``headers`` values are text or integers. ``user_id``, when set, must be
+    the broker user of the connection: the broker refuses anything else."""
 
     body: bytes
     exchange: str = ""
@@ -16,6 +17,7 @@ class Message(msgspec.Struct, kw_only=True):
     correlation_id: str = ""
     type: str = ""
     reply_to: str = ""
+    user_id: str = ""
     content_type: str = "application/json"
     headers: dict[str, str | int] = msgspec.field(default_factory=dict)
     persistent: bool = True
