@@ -13,7 +13,8 @@ from bus.journal.port import Fact, FactBook
 from consumers.facts import CHECK, ROW, TOKEN, VISIT, Digest
 from consumers.institution import Institution
 from consumers.order import Order
-from consumers.subject import Subject, decimal, rows_of
+from consumers.rows import decimal, rows_of, total_asked
+from schemas.views import Keys
 
 SUM_UNCHECKED = "sum_unchecked"
 """Flag: the bus did not see the visit open, so it cannot know all its rows."""
@@ -28,7 +29,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     """What the checks may look at. ``token_seen_ms`` and ``checked_ms`` are -1 when unknown."""
 
     infno: str
-    subject: Subject
+    subject: Keys
     input: Any
     now_ms: int
     deadline_ms: int
@@ -67,9 +68,7 @@ def sum_mismatch(known: Known) -> str:
     total = settled_sum(known)
     if total is None:
         return ""
-    return (
-        "" if total.quantize(CENT) == known.subject.medfee_sumamt.quantize(CENT) else "sum_mismatch"
-    )
+    return "" if total.quantize(CENT) == total_asked(known.input).quantize(CENT) else "sum_mismatch"
 
 
 def settled_sum(known: Known) -> Decimal | None:
@@ -98,7 +97,7 @@ async def gather(
     digest: Digest,
     institution: Institution,
     order: Order,
-    found: tuple[Any, Subject],
+    found: tuple[Any, Keys],
     now_ms: int,
 ) -> Known:
     """Read the facts a settlement's checks need; other transactions need only the time."""

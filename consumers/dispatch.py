@@ -5,10 +5,10 @@ before. Whatever goes wrong inside, the worker lives on and the message is not l
 """
 
 import asyncio
+import contextlib
 import logging
 
 import msgspec
-from schemas.envelope import given_faults
 
 from bus.broker.port import Delivery, Message, Publisher, PublishFailedError
 from bus.clock import rfc3339
@@ -21,7 +21,9 @@ from consumers.order import Order
 from consumers.plain import PlainRequests, told
 from consumers.replies import Said
 from schemas.catalogue import UnknownTransactionError
-from schemas.contract import Fault, Json
+from schemas.contract import Fault, Json, RequestBody
+from schemas.envelope import caller_faults
+from schemas.profile import Profile
 from schemas.transaction import Transaction
 
 DEATH_REASON = "x-first-death-reason"
@@ -51,6 +53,9 @@ class Dispatcher:
         self._limits = Limits(
             body_bytes_max=settings.body_bytes_max, nesting_max=settings.nesting_max
         )
+        self._busy = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._institutions = {
             code: institution.settings for code, institution in context.institutions.items()
         }
@@ -58,6 +63,12 @@ class Dispatcher:
     async def handle(self, delivery: Delivery) -> None:
         """A delivery of a request queue."""
         await self._guarded(delivery, expired=False)
+
+    async def drain(self, drain_s: float) -> int:
+        """Wait until no message is in hand, at most ``drain_s``; how many are left."""
+        with contextlib.suppress(TimeoutError):
+            await self._context.clock.within(drain_s, self._idle.wait())
+        return self._busy
 
     async def handle_expired(self, delivery: Delivery) -> None:
         """A request the broker took from its queue: its AMQP expiration passed, or it was handed
@@ -69,6 +80,8 @@ class Dispatcher:
     async def _guarded(self, delivery: Delivery, *, expired: bool) -> None:
         metrics = self._context.metrics
         metrics.in_flight.inc()
+        self._busy += 1
+        self._idle.clear()
         if delivery.redelivered:
             metrics.redeliveries.inc()
         try:
@@ -83,6 +96,9 @@ class Dispatcher:
             await self._fault(delivery, error)
         finally:
             metrics.in_flight.dec()
+            self._busy -= 1
+            if not self._busy:
+                self._idle.set()
 
     async def _one(self, delivery: Delivery, *, expired: bool) -> None:
         context = self._context
@@ -111,7 +127,7 @@ class Dispatcher:
         if transaction.where == "desk":
             return told("desk_absent", Said(infno=order.infno))
         checked = transaction.check(bytes(order.input))
-        faults = checked.faults + head_faults(order)
+        faults = checked.faults + frame_faults(order, institution.catalogue.profile)
         warnings = () if faults else unlisted(transaction, checked.input)
         asked = Asked(order, institution, transaction, checked.input, faults, warnings)
         if is_kept(transaction):
@@ -160,19 +176,15 @@ def unlisted(transaction: Transaction, data: Json) -> tuple[str, ...]:
     return tuple(f"unlisted_code {warning.path}" for warning in transaction.warnings(data))
 
 
-def head_faults(order: Order) -> tuple[Fault, ...]:
+def frame_faults(order: Order, profile: Profile) -> tuple[Fault, ...]:
     """Faults of what a HIS says beside ``input``."""
-    faults = order_head_faults(order)
-    return (*faults, AFTER_BATCH) if order.after_batch else faults
-
-
-def order_head_faults(order: Order) -> tuple[Fault, ...]:
-    """The envelope fields a HIS supplies, by the envelope's own table of lengths and codes."""
-    return given_faults(
-        {
-            "opter": order.opter,
-            "opter_name": order.opter_name,
-            "opter_type": order.opter_type,
-            "insuplc_admdvs": order.insuplc_admdvs,
-        }
+    body = RequestBody(
+        infno=order.infno,
+        input=order.input,
+        opter=order.opter,
+        opter_name=order.opter_name or order.opter,
+        opter_type=order.opter_type,
+        insuplc_admdvs=order.insuplc_admdvs,
     )
+    faults = caller_faults(body, profile)
+    return (*faults, AFTER_BATCH) if order.after_batch else faults

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from bus.journal.port import Fact, FactChange
-from consumers.subject import Subject, rows_of, subject_of
+from consumers.rows import rows_of
+from schemas.views import Keys, keys_of
 
 Digest = Callable[[str, str], str]
 """(kind, value) -> keyed digest, so that no identity is stored in the clear."""
@@ -29,19 +30,19 @@ class Memory:
 
     def of(self, infno: str, data: Any, output: Any) -> tuple[FactChange, ...]:
         """What is to be remembered after ``infno`` was accepted with ``data`` and ``output``."""
-        subject = subject_of(data)
+        subject = keys_of(data)
         base = infno.rstrip("A")
         if base in {"2204", "2301"}:
             return tuple(self._rows(data))
         if base in {"2205", "2302"}:
             return tuple(self._dropped(base, data, subject))
         if base in {"2207", "2304"}:
-            return self._settled(subject, subject_of(output).setl_id) + self._used(subject, infno)
+            return self._settled(subject, keys_of(output).setl_id) + self._used(subject, infno)
         if base in {"2208", "2305"}:
             mark = self.fact(ROW, subject.mdtrt_id, mark="")
             return (FactChange(op="mark", fact=mark, where_mark=subject.setl_id),)
         if base in {"2201", "2401"}:
-            opened = subject_of(output).mdtrt_id
+            opened = keys_of(output).mdtrt_id
             return (self._put(self.fact(VISIT, opened, item="opened")),) if opened else ()
         if infno == "1192":
             return (self._put(self._check(subject, str(data.get("data", {}).get("infno", "")))),)
@@ -51,7 +52,7 @@ class Memory:
         """A reversed 2304 voids the rows: they must come again under new numbers (guide 1.11)."""
         if infno.rstrip("A") != "2304":
             return ()
-        rows = self.fact(ROW, subject_of(data).mdtrt_id)
+        rows = self.fact(ROW, keys_of(data).mdtrt_id)
         return (FactChange(op="drop", fact=rows, where_mark=""),)
 
     def first_sight(self, token: str) -> FactChange:
@@ -72,10 +73,10 @@ class Memory:
     def _put(self, fact: Fact) -> FactChange:
         return FactChange(op="put", fact=fact)
 
-    def _check(self, subject: Subject, infno: str) -> Fact:
+    def _check(self, subject: Keys, infno: str) -> Fact:
         return self.fact(CHECK, self._digest("cert", subject.mdtrt_cert_no), item=infno)
 
-    def _used(self, subject: Subject, infno: str) -> tuple[FactChange, ...]:
+    def _used(self, subject: Keys, infno: str) -> tuple[FactChange, ...]:
         """A 1192 serves one settlement."""
         if subject.mdtrt_cert_type != "02":
             return ()
@@ -95,7 +96,7 @@ class Memory:
                 )
             )
 
-    def _dropped(self, base: str, data: Any, subject: Subject) -> Iterable[FactChange]:
+    def _dropped(self, base: str, data: Any, subject: Keys) -> Iterable[FactChange]:
         name = "chrg_bchno" if base == "2205" else "feedetl_sn"
         for row in rows_of(data, "data"):
             which = str(row.get(name, ALL))
@@ -109,7 +110,7 @@ class Memory:
             )
             yield FactChange(op="drop", fact=fact, where_mark="")
 
-    def _settled(self, subject: Subject, setl_id: str) -> tuple[FactChange, ...]:
+    def _settled(self, subject: Keys, setl_id: str) -> tuple[FactChange, ...]:
         if not setl_id:
             return ()
         rows = Fact(

@@ -22,11 +22,11 @@ from consumers.order import Order
 from consumers.replies import Said, open_reply, reply_bytes
 from consumers.resolver import Resolver
 from consumers.sessions import NoSignInError
-from consumers.subject import Subject, subject_of
 from schemas.contract import Fault
 from schemas.jsontext import canonical
 from schemas.outcomes import outcome
 from schemas.transaction import Transaction
+from schemas.views import Keys, keys_of
 
 AWAIT_POLL_S = 0.25
 """How often a waiting request looks at its record; rare, and a read only."""
@@ -68,7 +68,7 @@ class KeptRequests:
     async def answer(self, asked: Asked) -> Told:
         """The one outcome of this request: decided now, decided before, or still in doubt."""
         order = asked.order
-        subject = subject_of(asked.data)
+        subject = keys_of(asked.data)
         record = self._new_record(asked, subject)
         try:
             refusal, said = await self._refusal(asked, subject)
@@ -139,7 +139,7 @@ class KeptRequests:
         except Superseded:
             return taken[0]
 
-    async def _refusal(self, asked: Asked, subject: Subject) -> tuple[str, Said]:
+    async def _refusal(self, asked: Asked, subject: Keys) -> tuple[str, Said]:
         """Why nothing may be sent: '' when everything is in order (a sign-in included)."""
         context, order = self._context, asked.order
         said = Said(infno=order.infno, flags=asked.warnings)
@@ -179,11 +179,11 @@ class KeptRequests:
         with context.metrics.stage["journal"].time():
             return await context.journal.begin(record, now_ms, line)
 
-    def _new_record(self, asked: Asked, subject: Subject) -> Record:
+    def _new_record(self, asked: Asked, subject: Keys) -> Record:
         context, order, transaction = self._context, asked.order, asked.transaction
         budget_s = asked.institution.budget_s(transaction)
         visit = ""
-        if transaction.claims_visit and subject.visit:
+        if transaction.claims_visit and (subject.mdtrt_id or subject.psn_no):
             visit = subject.mdtrt_id or context.digest("psn_no", subject.psn_no)
         return Record(
             tenant=order.tenant,

@@ -15,7 +15,8 @@ from bus.gateway.answer import Accepted, Denied, Refused
 from bus.gateway.port import NeverSent
 from bus.lifecycle.machine import Seen
 from bus.lifecycle.record import Record, State
-from consumers.subject import Subject, rows_of
+from consumers.rows import first_row, rows_of
+from schemas.views import Keys
 
 VISITS_MAX = 20
 """Visits of one person examined in one look; a person has a handful in the window."""
@@ -51,7 +52,7 @@ class Case(NamedTuple):
 
     record: Record
     data: Any
-    subject: Subject
+    subject: Keys
     query: Query
     original: "Case | None" = None
     original_chain: tuple[str, ...] = ()
@@ -103,7 +104,7 @@ async def look_settle(case: Case, chain: tuple[str, ...]) -> Sight:
         setl_ids = sorted({str(row.get("setl_id") or "") for row in found} - {""})
         for setl_id in setl_ids[:SETTLEMENTS_MAX]:
             output = await settlement(case, subject.psn_no, setl_id, mdtrt_id)
-            info = first(rows_of(output, "setlinfo"))
+            info = first_row(output, "setlinfo")
             if info.get("medins_setl_id") == case.record.msgid:
                 return settled_sight(output, info)
     return Sight(Seen.ABSENT)
@@ -140,9 +141,9 @@ def window(case: Case) -> dict[str, Any]:
 
 def med_type(case: Case) -> dict[str, str]:
     """The request's med_type, which 5201 demands."""
-    for node in case.data.values() if isinstance(case.data, dict) else ():
-        row = first(node) if isinstance(node, list) else node
-        if isinstance(row, dict) and row.get("med_type"):
+    for node in case.data if isinstance(case.data, dict) else ():
+        row = first_row(case.data, node)
+        if row.get("med_type"):
             return {"med_type": str(row["med_type"])}
     return {"med_type": MED_TYPE_DEFAULT}
 
@@ -152,7 +153,7 @@ async def look_cancel(case: Case, chain: tuple[str, ...]) -> Sight:
     del chain
     subject = case.subject
     output = await settlement(case, subject.psn_no, subject.setl_id, subject.mdtrt_id)
-    info = first(rows_of(output, "setlinfo"))
+    info = first_row(output, "setlinfo")
     if not info:
         return Sight(Seen.FAILED)
     refunded = str(info.get("refd_setl_flag", "0")) == REFUNDED
@@ -162,7 +163,7 @@ async def look_cancel(case: Case, chain: tuple[str, ...]) -> Sight:
 async def look_admission(case: Case, chain: tuple[str, ...]) -> Sight:
     """2401: the person is in hospital under this admission number (5303)."""
     del chain
-    ipt_no = str(first(rows_of(case.data, "mdtrtinfo")).get("ipt_no", ""))
+    ipt_no = str(first_row(case.data, "mdtrtinfo").get("ipt_no", ""))
     for row in await rows(case, "5303", {"data": window(case)}, "data"):
         if ipt_no and row.get("ipt_otp_no") == ipt_no:
             return Sight(Seen.DONE, {"result": {"mdtrt_id": row.get("mdtrt_id", "")}})
@@ -172,7 +173,7 @@ async def look_admission(case: Case, chain: tuple[str, ...]) -> Sight:
 async def look_registration(case: Case, chain: tuple[str, ...]) -> Sight:
     """2201: the visit exists under this registration number (5201)."""
     del chain
-    asked = first(rows_of(case.data, "data"))
+    asked = first_row(case.data, "data")
     ipt_otp_no = str(asked.get("ipt_otp_no", ""))
     query = {"data": {**window(case), **med_type(case)}}
     for row in await rows(case, "5201", query, "mdtrtinfo"):
@@ -209,11 +210,6 @@ async def look_reversal(case: Case, chain: tuple[str, ...]) -> Sight:
     if sight.seen is Seen.UNDONE or (sight.seen is Seen.ABSENT and was_done):
         return Sight(Seen.DONE, {})
     return Sight(Seen.FAILED if sight.seen is Seen.ABSENT else sight.seen)
-
-
-def first(found: list[dict[str, Any]]) -> dict[str, Any]:
-    """The first row, {} when there is none."""
-    return found[0] if found else {}
 
 
 Looker = Callable[[Case, tuple[str, ...]], Awaitable[Sight]]

@@ -3,7 +3,6 @@
 from typing import Any, NamedTuple
 
 import msgspec
-from schemas.views import settlement_faults
 
 from bus.journal.port import FactChange
 from bus.lifecycle.record import Record
@@ -12,7 +11,9 @@ from consumers.facts import Memory
 from consumers.institution import Institution
 from consumers.order import Order
 from consumers.replies import Said, reply_bytes, times_of
+from consumers.rows import first_row, rows_of
 from schemas.contract import CentreAnswer
+from schemas.views import settlement_faults
 
 
 class Result(NamedTuple):
@@ -68,7 +69,9 @@ def amount_flags(
     if record.effect != "settle" or not isinstance(output, dict):
         return ()
     includes = institution.catalogue.profile.fund_includes_acct
-    failed = settlement_faults(output.get("setlinfo"), output.get("setldetail"), includes)
+    failed = settlement_faults(
+        first_row(output, "setlinfo"), rows_of(output, "setldetail"), includes
+    )
     if failed:
         context.metrics.identity_faults(record.infno).inc()
     return tuple(f"identity_{name}" for name in failed)

@@ -17,9 +17,9 @@ from consumers.facts import TOKEN, Memory
 from consumers.kept import Asked, Told, told_unkept
 from consumers.replies import Said, reply_bytes
 from consumers.sessions import NoSignInError
-from consumers.subject import subject_of
 from schemas.contract import Times
 from schemas.outcomes import outcome
+from schemas.views import keys_of
 
 TRIES_MAX = 3
 PAUSE_S = 0.3
@@ -127,7 +127,7 @@ class PlainRequests:
         memory = Memory(order.tenant, context.digest, context.clock.now_ms())
         output: Any = msgspec.json.decode(answer.output)
         changes = memory.of(order.infno, asked.data, output)
-        token = subject_of(asked.data)
+        token = keys_of(asked.data)
         if order.infno in READS_TOKEN and token.mdtrt_cert_type == "01" and token.mdtrt_cert_no:
             subject = context.digest("token", token.mdtrt_cert_no)
             if not await context.journal.recall(order.tenant, TOKEN, subject):

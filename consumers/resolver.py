@@ -22,8 +22,8 @@ from consumers.looks import Case, look
 from consumers.order import Order
 from consumers.sending import attempt
 from consumers.sessions import NoSignInError
-from consumers.subject import subject_of
 from schemas.transaction import Transaction
+from schemas.views import keys_of
 
 REVERSAL = "2601"
 REVERSAL_EVENTS = {
@@ -116,7 +116,7 @@ class Resolver:
             in_flight_until_ms=context.flight_until_ms(institution.gateway_settings.money_s),
         )
         marked, _ = await self._keeper.store(marked, Event.REVERSAL_SENT)
-        psn_no = subject_of(msgspec.json.decode(order.input)).psn_no
+        psn_no = keys_of(msgspec.json.decode(order.input)).psn_no
         asked = {"data": {"psn_no": psn_no, "omsgid": record.msgid, "oinfno": record.infno}}
         answer = await self._ask(marked, order, REVERSAL, asked)
         rule = answer.rule if isinstance(answer, Refused) else type(answer).__name__
@@ -128,7 +128,7 @@ class Resolver:
         async def query(infno: str, asked: dict[str, Any]) -> Answer:
             return await self._ask(record, order, infno, asked)
 
-        case = Case(record, data, subject_of(data), query)
+        case = Case(record, data, keys_of(data), query)
         if record.effect != "reverse":
             return case
         omsgid = str(data.get("data", {}).get("omsgid", "")) if isinstance(data, dict) else ""

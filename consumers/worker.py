@@ -11,8 +11,7 @@ import socket
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from bus.broker.broker import Broker
-
+from bus.broker.client import Broker
 from bus.clock import Clock, SystemClock
 from bus.config.settings import Settings
 from bus.gateway.build import build_gateway
@@ -184,7 +183,7 @@ class Worker:
         parts = self._parts
         parts.context.stopping.now = True
         await parts.broker.stop_consuming()
-        returned = await parts.broker.drain(self._settings.worker.drain_s)
+        returned = await parts.dispatcher.drain(self._settings.worker.drain_s)
         for task in (self._sweeping, self._gauging):
             if task is not None:
                 task.cancel()
