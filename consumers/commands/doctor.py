@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -73,11 +74,11 @@ async def examine(settings: Settings, config: Path) -> list[Finding]:
     """All checks; one that fails does not keep the others from being made."""
     clock = SystemClock()
     findings = [Finding(check="config", ok=True, detail=str(config))]
-    findings += await guarded("journal", lambda: journal(settings, clock))
-    findings += await guarded("broker", lambda: broker(settings, clock))
+    findings += await guarded("journal", partial(journal, settings, clock))
+    findings += await guarded("broker", partial(broker, settings, clock))
     institutions, gateways = build_institutions(settings, clock)
     for code, institution in institutions.items():
-        findings += await guarded(f"centre {code}", lambda one=institution: centre(one, clock))
+        findings += await guarded(f"centre {code}", partial(centre, institution, clock))
     for gateway in gateways.values():
         await gateway.close()
     return findings
