@@ -17,6 +17,11 @@ class JournalUnavailableError(Exception):
     acknowledged on it."""
 
 
+class ClaimTakenError(ValueError):
+    """A final record was to be opened again, but its visit belongs to another open record. Nothing
+    was changed."""
+
+
 class Fresh(msgspec.Struct, frozen=True):
     """The record is new and durable; ``record`` carries the msgid drawn for it when one was asked
     for."""
@@ -132,7 +137,13 @@ class Ledger(Protocol):
         """Replace the stored record when the stored fence equals ``record.fence``; add the story
         line,
         apply the facts, release the claim when the state is final. On a stale fence: False, nothing
-        changes but the story, which gains the line with ``late_`` before its ``what``."""
+        changes but the story, which gains the line with ``late_`` before its ``what``. For a key
+        that does not exist: False.
+
+        Who the record is stays as begun: infno, effect, recovery, digest, created_ms and request.
+        An
+        empty ``told`` keeps the stored one. ``ClaimTakenError`` when a final record would open
+        again and its visit is claimed by another."""
         ...
 
     async def take_due(self, lease: "Lease", limit: int, key: str = "") -> list[Record]:

@@ -1,10 +1,13 @@
 """Rules of the books that do not depend on an engine. Pure."""
 
-from bus.journal.port import Session
+import msgspec
+
+from bus.journal.port import FactChange, Session
 from bus.lifecycle.record import OPEN, Record, State, StoryLine
 
 LATE = "late_"
 TAKEN_OVER = "taken_over"
+OPS = ("put", "drop", "mark")
 
 
 def claim_of(record: Record) -> str | None:
@@ -17,15 +20,31 @@ def needs_msgid(record: Record) -> bool:
     return record.state is State.SENDING and not record.msgid
 
 
+def replaced(stored: Record, record: Record) -> Record:
+    """What ``advance`` makes of the stored record: who it is stays as begun, and an empty ``told``
+    keeps the stored one, since its writer need not know what was confirmed meanwhile."""
+    return msgspec.structs.replace(
+        record,
+        infno=stored.infno,
+        effect=stored.effect,
+        recovery=stored.recovery,
+        digest=stored.digest,
+        created_ms=stored.created_ms,
+        request=stored.request,
+        told=record.told or stored.told,
+    )
+
+
 def late(story: StoryLine) -> StoryLine:
     """The line a writer with an old fence leaves."""
-    return StoryLine(
-        at_ms=story.at_ms,
-        fence=story.fence,
-        what=LATE + story.what,
-        detail=story.detail,
-        owner=story.owner,
-    )
+    return msgspec.structs.replace(story, what=LATE + story.what)
+
+
+def check_changes(changes: tuple[FactChange, ...]) -> None:
+    """``ValueError`` for a change nobody knows, before any of them is applied."""
+    for change in changes:
+        if change.op not in OPS:
+            raise ValueError(f"a fact change is one of {OPS}, not {change.op!r}")
 
 
 def may_sign_in(stored: Session | None, now_ms: int, *, replace: bool) -> bool:

@@ -16,6 +16,7 @@ from bus.journal.port import (
     Numbers,
     Session,
 )
+from bus.journal.rules import check_changes
 from bus.journal.sqlite import books, ledger
 from bus.journal.sqlite.checkpoint import Checkpointer
 from bus.journal.sqlite.connect import connect, create, unavailable
@@ -83,6 +84,7 @@ class SqliteJournal:
         self, record: Record, story: StoryLine, facts: tuple[FactChange, ...] = ()
     ) -> bool:
         """See the port."""
+        check_changes(facts)
         row = self._rows.row(record, with_request=False)
         return await self._writer.do(
             lambda transaction: ledger.advance(transaction, row, story, facts)
@@ -113,8 +115,9 @@ class SqliteJournal:
         await self._writer.do(partial(books.event_sent, tenant=tenant, key=key))
 
     async def told(self, tenant: str, key: str, status: str) -> None:
-        """See the port. Rides with the next group, within a second."""
-        self._writer.do_later(partial(books.told, tenant=tenant, key=key, status=status))
+        """See the port. Rides with the next group, within a second; a closed journal lets it go."""
+        if self._open_parts is not None:
+            self._writer.do_later(partial(books.told, tenant=tenant, key=key, status=status))
 
     async def allot(self, tenant: str, now_ms: int, count: int) -> Numbers:
         """See the port."""
@@ -144,6 +147,7 @@ class SqliteJournal:
 
     async def remember(self, changes: tuple[FactChange, ...]) -> None:
         """See the port."""
+        check_changes(changes)
         await self._writer.do(partial(books.change_facts, changes=changes))
 
     async def recall(self, tenant: str, kind: str, subject: str) -> list[Fact]:

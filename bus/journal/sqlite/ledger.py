@@ -12,6 +12,7 @@ from bus.journal.numbers import format_msgid
 from bus.journal.port import (
     Begun,
     Claimed,
+    ClaimTakenError,
     FactChange,
     FindBy,
     Fresh,
@@ -50,10 +51,6 @@ FIND_BY = {
 ID = COLUMNS.index("id")
 
 
-class ClaimTakenError(ValueError):
-    """A final record was to be opened again, but its visit belongs to another open record."""
-
-
 def begin(
     transaction: Transaction, rows: Rows, record: Record, row: Row, now_ms: int, story: StoryLine
 ) -> Begun:
@@ -66,6 +63,8 @@ def begin(
     inserted = transaction.insert(BEGIN, row)
     if inserted:
         transaction.keep_request(inserted, row["request"])
+        if row["reply"]:
+            transaction.keep_reply(inserted, row["reply"])
         transaction.tell(inserted, 1, story)
         return Fresh(record)
     known = transaction.rows(BY_KEY, row)
