@@ -113,13 +113,12 @@ def setlinfo(output: bytes) -> dict[str, str]:
     """The non-empty scalars of the settlement in an output: its ``setlinfo`` (object or list),
     or the output itself where a gateway leaves that node out."""
     try:
-        value = _any_decoder.decode(output)
+        outer = _first(_any_decoder.decode(output))
+        inner = _first(outer.get("setlinfo")) or _first(outer.get("data")) or outer
+        fields = ((name, _text(item)) for name, item in inner.items())
+        return {name: text for name, text in fields if text}
     except _UNREADABLE:
         return {}
-    outer = _first(value)
-    inner = _first(outer.get("setlinfo")) or _first(outer.get("data")) or outer
-    fields = ((name, _text(item)) for name, item in inner.items())
-    return {name: text for name, text in fields if text}
 
 
 def has_setl_id(output: bytes) -> bool:

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 import uvloop
-from gateway_calls import MakeGateway
-from gateway_fault_server import FaultServer
 
 from bus.clock import Clock, SystemClock
 from bus.config.settings import BreakerSettings, GatewaySettings
 from bus.gateway.build import build_gateway
 from bus.gateway.http import HttpGateway
+from tests.gateway.gateway_calls import MakeGateway
+from tests.gateway.gateway_fault_server import FaultServer
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -41,7 +41,7 @@ async def make_gateway(server: FaultServer, transport: str) -> AsyncIterator[Mak
     made: list[HttpGateway] = []
 
     def make(
-        *, paths: Mapping[str, str] | None = None, clock: Clock | None = None, **settings: Any
+        *, path_table: Mapping[str, str] | None = None, clock: Clock | None = None, **settings: Any
     ) -> HttpGateway:
         values = {
             "url": f"http://127.0.0.1:{server.port}/fsi",
@@ -50,7 +50,7 @@ async def make_gateway(server: FaultServer, transport: str) -> AsyncIterator[Mak
             **settings,
         }
         gateway = build_gateway(
-            "test", GatewaySettings(**values), paths or {}, clock or SystemClock()
+            "test", GatewaySettings(**values), path_table or {}, clock or SystemClock()
         )
         made.append(gateway)
         return gateway

@@ -7,7 +7,7 @@ from bus.gateway.http import HttpGateway
 from bus.gateway.port import GatewayCall
 
 MakeGateway = Callable[..., HttpGateway]
-"""Settings by keyword (url given by the fixture unless named), plus ``paths`` and ``clock``."""
+"""Settings by keyword (url from the fixture unless named), plus ``path_table`` and ``clock``."""
 
 
 def call(number: int = 0, **changes: Any) -> GatewayCall:

@@ -4,10 +4,18 @@ import asyncio
 import socket
 
 import pytest
-from gateway_calls import MakeGateway, call
-from gateway_fault_server import BODY, Behaviour, FaultServer, Peer, answer, answers, eventually
 
 from bus.gateway.port import Answered, MaybeSent, NeverSent
+from tests.gateway.gateway_calls import MakeGateway, call
+from tests.gateway.gateway_fault_server import (
+    BODY,
+    Behaviour,
+    FaultServer,
+    Peer,
+    answer,
+    answers,
+    eventually,
+)
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
 

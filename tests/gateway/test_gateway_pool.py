@@ -4,10 +4,17 @@ import asyncio
 import random
 
 import pytest
-from gateway_calls import MakeGateway, call
-from gateway_fault_server import Behaviour, FaultServer, Peer, answer, eventually, well_behaved
 
 from bus.gateway.port import Answered, MaybeSent, NeverSent, Outcome
+from tests.gateway.gateway_calls import MakeGateway, call
+from tests.gateway.gateway_fault_server import (
+    Behaviour,
+    FaultServer,
+    Peer,
+    answer,
+    eventually,
+    well_behaved,
+)
 
 
 async def one_answer_then_close(peer: Peer) -> None:

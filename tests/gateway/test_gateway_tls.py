@@ -1,0 +1,195 @@
+"""TLS: only the pinned authority, only the right name; a failed handshake was never sent."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from bus.gateway.port import Answered, MaybeSent, NeverSent
+from tests.gateway.gateway_calls import MakeGateway, call
+from tests.gateway.gateway_fault_server import FaultServer, Peer, answer, eventually, well_behaved
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _certificate(
+    subject: str,
+    key: ec.EllipticCurvePrivateKey,
+    issuer: tuple[str, ec.EllipticCurvePrivateKey] | None,
+    alternative: x509.GeneralName | None,
+) -> bytes:
+    issuer_name, issuer_key = issuer or (subject, key)
+    now = datetime.now(UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(_name(subject))
+        .issuer_name(_name(issuer_name))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=2))
+        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
+    )
+    if alternative is not None:
+        builder = builder.add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
+    certificate = builder.sign(issuer_key, hashes.SHA256())
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+class Authority:
+    """A certificate authority of its own, with one server certificate."""
+
+    def __init__(self, folder: Path, alternative: x509.GeneralName) -> None:
+        key = ec.generate_private_key(ec.SECP256R1())
+        server_key = ec.generate_private_key(ec.SECP256R1())
+        folder.mkdir()
+        self.ca_file = folder / "ca.pem"
+        self.ca_file.write_bytes(_certificate("Test CA", key, None, None))
+        chain = folder / "server.pem"
+        chain.write_bytes(
+            _certificate("centre", server_key, ("Test CA", key), alternative)
+            + server_key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        )
+        self.server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.server_context.load_cert_chain(chain)
+
+
+LOOPBACK = x509.IPAddress(ip_address("127.0.0.1"))
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path / "right", LOOPBACK)
+
+
+@pytest.fixture
+async def tls_server(authority: Authority) -> AsyncIterator[FaultServer]:
+    fault_server = FaultServer()
+    await fault_server.start(authority.server_context)
+    yield fault_server
+    await fault_server.stop()
+
+
+def _url(server: FaultServer) -> str:
+    return f"https://127.0.0.1:{server.port}/fsi"
+
+
+async def test_a_server_of_the_pinned_authority_is_trusted_and_kept(
+    make_gateway: MakeGateway, tls_server: FaultServer, authority: Authority
+) -> None:
+    gateway = make_gateway(url=_url(tls_server), ca_file=str(authority.ca_file))
+    for number in range(3):
+        assert isinstance(await gateway.call(call(number)), Answered)
+    assert tls_server.connections == 1
+    assert len(tls_server.bodies) == 3
+
+
+async def test_a_server_of_another_authority_is_never_sent_a_byte(
+    make_gateway: MakeGateway, tls_server: FaultServer, tmp_path: Path
+) -> None:
+    other = Authority(tmp_path / "other", LOOPBACK)
+    for ca_file in (str(other.ca_file), ""):
+        outcome = await make_gateway(url=_url(tls_server), ca_file=ca_file).call(call())
+        assert isinstance(outcome, NeverSent)
+        assert outcome.reason == "tls"
+    assert tls_server.bytes_seen == 0
+
+
+async def test_a_certificate_for_another_name_is_never_sent_a_byte(
+    make_gateway: MakeGateway, tmp_path: Path
+) -> None:
+    wrong = Authority(tmp_path / "wrong", x509.DNSName("elsewhere.example"))
+    server = FaultServer()
+    await server.start(wrong.server_context)
+    outcome = await make_gateway(url=_url(server), ca_file=str(wrong.ca_file)).call(call())
+    assert isinstance(outcome, NeverSent)
+    assert outcome.reason == "tls"
+    assert server.bytes_seen == 0
+    await server.stop()
+
+
+async def test_a_server_that_speaks_no_tls_is_never_sent_a_request(
+    make_gateway: MakeGateway, server: FaultServer, authority: Authority
+) -> None:
+    async def plain(peer: Peer) -> None:
+        await peer.send(b"220 smtp ready\r\n")
+        await peer.ended()
+
+    server.behaviour = plain
+    gateway = make_gateway(url=_url(server), ca_file=str(authority.ca_file))
+    outcome = await gateway.call(call())
+    assert isinstance(outcome, NeverSent)
+    assert outcome.reason == "tls"
+    assert server.heads == []
+
+
+async def test_a_server_that_hangs_in_the_handshake_is_never_sent_a_request(
+    make_gateway: MakeGateway, server: FaultServer, authority: Authority
+) -> None:
+    server.behaviour = lambda peer: peer.ended()
+    gateway = make_gateway(url=_url(server), ca_file=str(authority.ca_file), connect_s=0.2)
+    outcome = await gateway.call(call())
+    assert isinstance(outcome, NeverSent)
+    assert outcome.reason == "connect_timeout"
+    await eventually(lambda: server.open == 0)
+    assert server.heads == []
+
+
+async def test_a_close_after_the_request_over_tls_is_maybe_sent(
+    make_gateway: MakeGateway, tls_server: FaultServer, authority: Authority
+) -> None:
+    async def closes(peer: Peer) -> None:
+        await peer.request()
+
+    tls_server.behaviour = closes
+    gateway = make_gateway(url=_url(tls_server), ca_file=str(authority.ca_file))
+    assert isinstance(await gateway.call(call(1)), MaybeSent)
+    assert tls_server.bodies == [call(1).body]
+    tls_server.behaviour = well_behaved
+    assert isinstance(await gateway.call(call(2)), Answered)
+
+
+async def test_a_kept_tls_connection_closed_by_the_server_is_replaced(
+    make_gateway: MakeGateway, tls_server: FaultServer, authority: Authority
+) -> None:
+    async def one_answer(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(answer())
+
+    tls_server.behaviour = one_answer
+    gateway = make_gateway(url=_url(tls_server), ca_file=str(authority.ca_file))
+    for number in range(3):
+        assert isinstance(await gateway.call(call(number)), Answered)
+        await eventually(lambda: tls_server.open == 0)
+    assert len(tls_server.bodies) == 3
+
+
+async def test_a_call_cancelled_over_tls_frees_its_connection(
+    make_gateway: MakeGateway, tls_server: FaultServer, authority: Authority
+) -> None:
+    async def silent(peer: Peer) -> None:
+        await peer.request()
+        await peer.ended()
+
+    tls_server.behaviour = silent
+    gateway = make_gateway(url=_url(tls_server), ca_file=str(authority.ca_file))
+    task = asyncio.ensure_future(gateway.call(call(1)))
+    await eventually(lambda: len(tls_server.bodies) == 1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await eventually(lambda: tls_server.open == 0)
