@@ -1,0 +1,1 @@
+"""The centre's rules as pure functions and tables: no books, no clock, no network."""
