@@ -101,7 +101,10 @@ def delivery(method: bytes, header: bytes, body: bytes, settler: Settler) -> Rec
     found.redelivered = method[at + 8] == 1
     found.exchange, at = _text(method, at + 9)
     found.routing_key, _ = _text(method, at)
-    _read_properties(header, found)
+    try:
+        _read_properties(header, found)
+    except IndexError:  # cut short; the broker does not let that through
+        found.headers = {UNREADABLE_HEADERS: True}
     return found
 
 

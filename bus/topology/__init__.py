@@ -13,6 +13,7 @@ from bus.topology.names import (
     UNROUTED_EXCHANGE,
     UNROUTED_QUEUE,
     batch_event,
+    by_its_own_route,
     centre_event,
     desk_key,
     desk_queue,
@@ -26,6 +27,7 @@ from bus.topology.names import (
     session_event,
     settlement_event,
 )
+from bus.topology.permissions import Account, Role, definitions, password_hash
 
 __all__ = [
     "DESKS_EXCHANGE",
@@ -37,17 +39,22 @@ __all__ = [
     "RETRY_RUNGS_S",
     "UNROUTED_EXCHANGE",
     "UNROUTED_QUEUE",
+    "Account",
     "Binding",
     "Exchange",
     "Item",
     "Queue",
+    "Role",
     "batch_event",
+    "by_its_own_route",
     "centre_event",
     "declaration",
+    "definitions",
     "desk_key",
     "desk_queue",
     "device_event",
     "event_queue",
+    "password_hash",
     "reply_queue",
     "request_key",
     "request_queue",
