@@ -7,7 +7,7 @@ What does not fit is left as it came; what the catalogue does not know is kept.
 
 import re
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import Any
 
 from schemas.contract import Json
@@ -20,7 +20,11 @@ Normal = Callable[[Json], Json]
 _MOMENT = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[T ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]+)?)?\Z"
 )
+
 _DIGITS_MAX = 38
+"""Digits and powers of ten beyond which a value is no amount but left as it came."""
+
+_WIDE = Context(prec=4 * _DIGITS_MAX)
 
 
 def compile_decode(root: Node) -> Normal:
@@ -104,7 +108,7 @@ def _scaled(scale: int) -> Normal:
         number = _number(value)
         if number is None:
             return value
-        short = number.quantize(unit) if abs(number.adjusted()) < _DIGITS_MAX - 20 else number
+        short = number.quantize(unit, context=_WIDE)
         return format(short if short == number else number, "f")
 
     return scaled

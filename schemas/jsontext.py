@@ -32,14 +32,17 @@ class JsonTextError(ValueError):
         self.detail = detail
 
 
-REASONS = {
-    "not_json": ("不是合法的JSON", "is not valid JSON"),
-    "bad_utf8": ("不是合法的UTF-8编码", "is not valid UTF-8"),
-    "byte_order_mark": ("不得以字节顺序标记（BOM）开头", "must not begin with a byte order mark"),
-    "too_deep": ("嵌套层数过多", "is nested too deep"),
-    "duplicate_name": ("同一对象中有重名成员", "has a name twice in one object"),
-    "number_out_of_range": ("数值超出范围", "has a number out of range"),
-}
+REASONS = frozenset(
+    {
+        "not_json",
+        "bad_utf8",
+        "byte_order_mark",
+        "too_deep",
+        "duplicate_name",
+        "number_out_of_range",
+    }
+)
+"""Their texts are in ``data/problems.toml``."""
 
 
 def exact_number(literal: str) -> Decimal:

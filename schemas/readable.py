@@ -1,4 +1,4 @@
-"""Transactions as tables for people: columns line up though Chinese characters are twice as wide."""
+"""Transactions as tables for people: columns line up, Chinese characters being twice as wide."""
 
 from collections.abc import Iterable, Sequence
 from unicodedata import east_asian_width

@@ -85,6 +85,10 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     input: Json
     faults: tuple[Fault, ...] = ()
 
+    def __repr__(self) -> str:
+        """Without the input, which identifies a person."""
+        return f"Checked({len(self.faults)} faults)"
+
 
 class Transaction(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """``inputs`` and ``outputs`` are the root nodes. ``look``: queries that find the truth, in
