@@ -23,20 +23,12 @@ from consumers.replies import Said
 from schemas.catalogue import UnknownTransactionError
 from schemas.contract import Fault, Json, RequestBody
 from schemas.envelope import caller_faults
+from schemas.problems import fault
 from schemas.profile import Profile
 from schemas.transaction import Transaction
 
 DEATH_REASON = "x-first-death-reason"
 LONG_AGO_MS = 1
-
-AFTER_BATCH = Fault(
-    path="$.after_batch",
-    label="依赖批次",
-    problem="unsupported",
-    zh="本版本不支持等待上传批次",
-    en="waiting for an upload batch is not supported by this version",
-    allowed="empty",
-)
 
 
 class Dispatcher:
@@ -187,4 +179,6 @@ def frame_faults(order: Order, profile: Profile) -> tuple[Fault, ...]:
         insuplc_admdvs=order.insuplc_admdvs,
     )
     faults = caller_faults(body, profile)
-    return (*faults, AFTER_BATCH) if order.after_batch else faults
+    if order.after_batch:
+        faults += (fault("$.after_batch", "unsupported", "依赖批次"),)
+    return faults

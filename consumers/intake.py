@@ -14,13 +14,15 @@ from bus.config.settings import InstitutionSettings
 from bus.topology import reply_queue
 from consumers.order import DIRECT_REPLY, Order
 from schemas.contract import Fault, RequestBody
-from schemas.jsontext import REASONS, JsonTextError, decode
+from schemas.jsontext import JsonTextError, decode
+from schemas.problems import fault
 
 KEY_CHARS_MAX = 128
 """A key is a name, not a payload; 128 holds a UUID with room for a HIS's own prefix."""
 KEY_PATTERN = re.compile(r"[\x21-\x7e]{1,128}")
 BROKER_NAMED = "amq."
 DEADLINE_DEFAULT_S = 120
+DEADLINE_EXAMPLE = "2026-11-23T10:15:00+08:00"
 SENTENCE_CHARS_MAX = 200
 
 _body = msgspec.json.Decoder(RequestBody)
@@ -102,16 +104,7 @@ def read(
     deadline_ms = deadline(delivery, now_ms, faults)
     body = read_body(delivery.body, limits, faults)
     if body is not None and body.infno != envelope.infno:
-        faults.append(
-            Fault(
-                path="$.infno",
-                label="交易编号",
-                problem="other_than_routing_key",
-                zh="交易编号与路由键不一致",
-                en="infno differs from the routing key",
-                allowed=envelope.infno[:10],
-            )
-        )
+        faults.append(fault("$.infno", "other_than_routing_key", "交易编号", envelope.infno[:10]))
     if body is None or faults:
         return Refusal(code="malformed", faults=tuple(faults), infno=envelope.infno)
     return Order(
@@ -138,27 +131,11 @@ def property_faults(delivery: Delivery, envelope: Envelope) -> tuple[Fault, ...]
     """Faults of the properties: the key and the type."""
     faults = []
     if not KEY_PATTERN.fullmatch(envelope.key):
-        faults.append(
-            Fault(
-                path="headers.idempotency-key",
-                label="幂等键",
-                problem="bad_key",
-                zh="缺少幂等键（消息头 idempotency-key 或 message_id），或其格式不符",
-                en="no idempotency key (header idempotency-key or message_id), or a bad one",
-                allowed=f"1-{KEY_CHARS_MAX} printable ASCII characters",
-            )
-        )
+        allowed = f"1-{KEY_CHARS_MAX} printable ASCII characters"
+        faults.append(fault("headers.idempotency-key", "bad_key", "幂等键", allowed))
     if delivery.type and delivery.type != envelope.infno:
-        faults.append(
-            Fault(
-                path="properties.type",
-                label="交易编号",
-                problem="other_than_routing_key",
-                zh="消息属性 type 与路由键的交易编号不一致",
-                en="property type differs from the routing key's infno",
-                allowed=envelope.infno[:10],
-            )
-        )
+        named = envelope.infno[:10]
+        faults.append(fault("properties.type", "other_than_routing_key", "交易编号", named))
     return tuple(faults)
 
 
@@ -170,16 +147,7 @@ def deadline(delivery: Delivery, now_ms: int, faults: list[Fault]) -> int:
     try:
         return from_rfc3339(given) if isinstance(given, str) else not_a_time()
     except (ValueError, OverflowError):
-        faults.append(
-            Fault(
-                path="headers.deadline",
-                label="截止时间",
-                problem="bad_time",
-                zh="截止时间不是带时区的 RFC 3339 时间",
-                en="deadline is not an RFC 3339 time with offset",
-                allowed="2026-11-23T10:15:00+08:00",
-            )
-        )
+        faults.append(fault("headers.deadline", "bad_deadline", "截止时间", DEADLINE_EXAMPLE))
         return 0
 
 
@@ -194,20 +162,20 @@ def read_body(body: bytes, limits: Limits, faults: list[Fault]) -> RequestBody |
     Only the frame is judged here; ``input`` stays raw and is judged once, against the catalogue.
     """
     if len(body) > limits.body_bytes_max:
-        faults.append(body_fault("too_large", f"<= {limits.body_bytes_max} bytes"))
+        faults.append(fault("$", "too_large", "报文", str(limits.body_bytes_max)))
         return None
     try:
         read = _body.decode(body)
         decode(body.replace(bytes(read.input), b"0", 1), limits.nesting_max)
     except JsonTextError as error:
-        faults.append(body_fault(error.reason))
+        faults.append(fault("$", error.reason, "报文"))
     except msgspec.ValidationError as error:
         # msgspec's sentence names types and paths only, never values.
-        faults.append(body_fault("wrong_shape", str(error)[:SENTENCE_CHARS_MAX]))
+        faults.append(fault("$", "wrong_shape", "报文", str(error)[:SENTENCE_CHARS_MAX]))
     except (msgspec.DecodeError, UnicodeDecodeError):
-        faults.append(body_fault(why_not_json(body, limits)))
+        faults.append(fault("$", why_not_json(body, limits), "报文"))
     except RecursionError:
-        faults.append(body_fault("too_deep", f"<= {limits.nesting_max}"))
+        faults.append(fault("$", "too_deep", "报文", str(limits.nesting_max)))
     else:
         return read
     return None
@@ -220,24 +188,3 @@ def why_not_json(body: bytes, limits: Limits) -> str:
     except JsonTextError as error:
         return error.reason
     return "not_json"
-
-
-BODY_PROBLEMS = {
-    **REASONS,
-    "too_large": ("过大", "is too large"),
-    "wrong_shape": ("结构不符合约定", "has not the shape of a request"),
-}
-
-
-def body_fault(problem: str, allowed: str = "") -> Fault:
-    """A fault of the whole body."""
-    zh, en = BODY_PROBLEMS.get(problem, BODY_PROBLEMS["not_json"])
-    expected = allowed or "one JSON object in UTF-8, no name twice"
-    return Fault(
-        path="$",
-        label="报文",
-        problem=problem,
-        zh=f"报文{zh}",
-        en=f"the body {en}",
-        allowed=expected,
-    )
