@@ -15,7 +15,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx
 import msgspec
@@ -24,7 +24,15 @@ from bench import amqp, proc
 from bench.load import LoadError, Watched
 from bench.visits import TENANT
 from bus.gm import Keyring
-from compose.node import PrivateNode
+from bus.topology import (
+    REQUESTS_EXCHANGE,
+    Account,
+    Role,
+    definitions,
+    password_hash,
+    request_queue,
+)
+from compose.node import USER, PrivateNode
 
 VHOST = "yibao"
 HIS_USER = "his-bench"
@@ -75,8 +83,8 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
 
 WORKER = Subject(
     name="worker",
-    exchange="yibao.requests",
-    queue="yibao.2207",
+    exchange=REQUESTS_EXCHANGE,
+    queue=request_queue("2207"),
     good=b'"status":"succeeded"',
 )
 BARE = Subject(
@@ -141,7 +149,6 @@ class Stand:
             self._run(subject.name, ["-m", PEERS[subject.name]], self._peer_environment(subject))
         else:
             self._write_config()
-            self._yibao("topology", "apply")
             self._run(subject.name, [self._command, *self._serve], {})
         await self._until(lambda: self._consumes(subject), subject.name)
 
@@ -190,18 +197,6 @@ class Stand:
         port = str(self._metrics_port)
         return ["serve", "--only", "2207", "--metrics-port", port, "--config", config]
 
-    def _yibao(self, *verb: str) -> None:
-        done = subprocess.run(
-            [self._command, *verb, "--config", str(self.folder / "yibao.toml")],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=START_S,
-            check=False,
-        )
-        if done.returncode:
-            raise LoadError(f"yibao {' '.join(verb)}: {done.stdout}{done.stderr}")
-
     def _run(self, name: str, argv: list[str], env: dict[str, str] | None = None) -> None:
         command = argv if argv[0] == self._command else [sys.executable, *argv]
         log = self.folder / f"{name}.log"
@@ -238,21 +233,24 @@ class Stand:
         )
         (self.folder / "yibao.toml").write_text(config, encoding="utf-8")
 
-    def _definitions(self) -> dict[str, object]:
-        everything = {"configure": ".*", "write": ".*", "read": ".*", "vhost": VHOST}
-        users = [*self._passwords, self._node_user]
-        return {
-            "vhosts": [{"name": VHOST}],
-            "users": [
-                {"name": name, "password": password, "tags": []}
-                for name, password in self._passwords.items()
-            ],
-            "permissions": [{"user": user, **everything} for user in users],
-        }
-
-    @property
-    def _node_user(self) -> str:
-        return self._node.url().removeprefix("amqp://").partition(":")[0]
+    def _definitions(self) -> dict[str, Any]:
+        """The users with the rights the bus gives them; the worker declares the queues itself. The
+        hospital's user may also publish to the peers' exchanges."""
+        roles = {WORKER_USER: Role.WORKER, HIS_USER: Role.HIS}
+        accounts = [
+            Account(
+                user=user,
+                role=role,
+                tenant=TENANT if role is Role.HIS else "",
+                password_hash=password_hash(self._passwords[user], secrets.token_bytes(4)),
+            )
+            for user, role in roles.items()
+        ]
+        found = definitions((), VHOST, accounts)
+        everything = {"vhost": VHOST, "configure": ".*", "write": ".*", "read": ".*"}
+        found["permissions"] = [one for one in found["permissions"] if one["user"] != HIS_USER]
+        found["permissions"] += [{"user": user, **everything} for user in (USER, HIS_USER)]
+        return found
 
     async def _stub_answers(self) -> bool:
         await self.centre()

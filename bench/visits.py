@@ -10,9 +10,11 @@ import json
 import time
 from collections.abc import Iterator
 
+from bus.topology import reply_queue, request_key
+
 TENANT = "H53010200001"
-ROUTING_KEY = f"2207.{TENANT}"
-REPLY_QUEUE = f"yibao.replies.{TENANT}.bench"
+ROUTING_KEY = request_key("2207", TENANT)
+REPLY_QUEUE = f"{reply_queue(TENANT)}.bench"
 
 _VISIT_MARK = "<visit-------------->"
 _BATCH_MARK = "<batch>"
