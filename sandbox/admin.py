@@ -1,6 +1,7 @@
 """The admin address (loopback, JSON): faults, clock, desk, tokens, people, and the books."""
 
 import secrets
+import sqlite3
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
@@ -221,5 +222,5 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 async def _plain_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
-    except (ValueError, KeyError, TypeError, msgspec.MsgspecError) as error:
+    except (ValueError, KeyError, TypeError, sqlite3.IntegrityError) as error:
         return _reply({"error": f"{type(error).__name__}: {error}"}, 400)

@@ -1,5 +1,7 @@
 """One call from bytes to answer: read, check, carry out in one transaction, word the answer."""
 
+import logging
+
 import msgspec
 
 from sandbox.books import Books
@@ -21,6 +23,8 @@ from sandbox.refusals import RefusedError
 from sandbox.transactions import HANDLERS
 from sandbox.transactions.call import Call
 from sandbox.transactions.sessions import check_sign_in
+
+_LOGGER = logging.getLogger("sandbox")
 
 PURE = frozenset({"1101", "1201", "2001", "2101", "5201", "5202", "5203", "5204", "5303"})
 """Transactions that write nothing at all; 2206 and 2303 move a state and so are not among them."""
@@ -107,6 +111,10 @@ class Centre:
         except RefusedError as refusal:
             self.books.log("call_reached", n=received.n, refusal=refusal.slug)
             return refused(self.stamp(received), refusal.err_msg)
+        except Exception as error:  # noqa: BLE001 - a fault of our own is answered like the centre's
+            _LOGGER.error("call %d: %s", received.n, type(error).__name__)  # noqa: TRY400 - the text may hold what was sent
+            self.books.log("call_reached", n=received.n, refusal="system_error")
+            return refused(self.stamp(received), RefusedError("system_error").err_msg)
 
     def stamp(self, received: Received) -> Stamp:
         """What the answer to ``received`` says about itself."""

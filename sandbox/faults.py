@@ -22,12 +22,14 @@ JSON_TYPE = "application/json;charset=UTF-8"
 
 
 class Wire(msgspec.Struct, frozen=True, kw_only=True):
-    """An HTTP answer and how it travels: whole, cut after ``cut_at`` bytes, dropped, or never."""
+    """An HTTP answer and how it travels: whole, cut after ``cut_at`` bytes, dropped, or never.
+    ``is_answer`` is false for a page that only stands in its place."""
 
     body: bytes
     status: int = 200
     content_type: str = JSON_TYPE
     cut_at: int | None = None
+    is_answer: bool = True
     drop: bool = False
     hang: bool = False
 
@@ -255,7 +257,7 @@ class Html(Fault, frozen=True):
 
     def wire(self, scene: Scene, wire: Wire) -> Wire:
         page = "<html><body><h1>系统维护中</h1></body></html>".encode()
-        return Wire(body=page, content_type="text/html;charset=UTF-8")
+        return Wire(body=page, content_type="text/html;charset=UTF-8", is_answer=False)
 
 
 class GbkBytes(Fault, frozen=True):
@@ -302,7 +304,7 @@ def _neighbour(msgid: str) -> str:
 
 def _bad_gateway() -> Wire:
     page = b"<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>"
-    return Wire(body=page, status=502, content_type="text/html")
+    return Wire(body=page, status=502, content_type="text/html", is_answer=False)
 
 
 _AMOUNT_NAME = re.compile(r"(_amt|_sumamt|_pay|_payamt|_dedc|_selfpay|_prop|^balc|^cnt|^pric)$")

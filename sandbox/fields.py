@@ -1,8 +1,9 @@
 """Small strict readers of an input object: the sandbox's own, independent of the catalogue."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from sandbox.refusals import RefusedError
@@ -11,6 +12,10 @@ Json = dict[str, Any]
 
 MOMENT = "%Y-%m-%d %H:%M:%S"
 DAY = "%Y-%m-%d"
+DIGITS_MAX = 16
+"""Digits of an amount, a quantity or a price, decimals included (the specification's length)."""
+
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 def node(source: Mapping[str, Any], name: str) -> Json:
@@ -54,16 +59,22 @@ def text(source: Mapping[str, Any], name: str) -> str:
 
 
 def amount(source: Mapping[str, Any], name: str, places: int) -> Decimal:
-    """A number with at most ``places`` decimals, from a number or its text."""
+    """A number of at most 16 digits, ``places`` of them decimals, from a number or its text."""
     raw = text(source, name)
-    try:
-        value = Decimal(raw)
-    except InvalidOperation:
-        raise RefusedError("field_format", field=name) from None
-    exponent = value.as_tuple().exponent
-    if not isinstance(exponent, int) or -exponent > places or value.adjusted() > 15:
+    if not _NUMBER.fullmatch(raw):
         raise RefusedError("field_format", field=name)
-    return value
+    whole, _, decimals = raw.lstrip("-").partition(".")
+    if len(whole.lstrip("0")) > DIGITS_MAX - places or len(decimals) > places:
+        raise RefusedError("field_format", field=name)
+    return Decimal(raw)
+
+
+def small_number(source: Mapping[str, Any], name: str) -> int:
+    """A whole number of one to four digits."""
+    raw = text(source, name)
+    if not (raw.isascii() and raw.isdigit() and len(raw) <= 4):
+        raise RefusedError("field_format", field=name)
+    return int(raw)
 
 
 def moment(source: Mapping[str, Any], name: str) -> str:

@@ -97,21 +97,22 @@ class CentreServer:
             return web.Response()
         if wire.cut_at is not None:
             return await _send_part(request, wire)
-        response = _response(wire)
-        response.body = wire.body
-        await response.prepare(request)
-        await response.write_eof()
-        self._centre.answered(received)
+        response = web.Response(
+            status=wire.status, headers={"Content-Type": wire.content_type}, body=wire.body
+        )
+        try:
+            await response.prepare(request)
+            await response.write_eof()
+        except ConnectionError:
+            return response
+        if wire.is_answer:
+            self._centre.answered(received)
         return response
 
     def stop(self) -> None:
         """Give up late commits that are still waiting."""
         for task in self._later:
             task.cancel()
-
-
-def _response(wire: Wire) -> web.Response:
-    return web.Response(status=wire.status, headers={"Content-Type": wire.content_type})
 
 
 async def _send_part(request: web.BaseRequest, wire: Wire) -> web.StreamResponse:

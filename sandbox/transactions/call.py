@@ -60,6 +60,5 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         following = lifecycle.step(kind, state, asked)
         if following is None:
             slug = lifecycle.REASONS.get((kind, state, asked), "order")
-            batch = str(self.input.get("chrg_bchno", ""))
-            raise RefusedError(slug, state=state, infno=self.infno, batch=batch)
+            raise RefusedError(slug, state=state, infno=self.infno)
         return following

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from sandbox.fields import Json, moment, text
+from sandbox.fields import Json, moment, small_number, text
 from sandbox.records import Person, Visit
 from sandbox.refusals import RefusedError
 from sandbox.transactions.call import Call
@@ -74,14 +74,11 @@ def keep_diagnoses(call: Call, mdtrt_id: str, kind: str, rows: list[Json]) -> No
         for name in ("diag_type", "diag_code", "diag_name", "dise_dor_no", "dise_dor_name"):
             text(row, name)
         moment(row, "diag_time")
-        number = text(row, "diag_srt_no")
-        if not (number.isascii() and number.isdigit()):
-            raise RefusedError("field_format", field="diag_srt_no")
         call.books.run(
             "diagnosis_put",
             mdtrt_id=mdtrt_id,
             inout_diag_type=kind,
-            diag_srt_no=int(number),
+            diag_srt_no=small_number(row, "diag_srt_no"),
             body=_json(_operator(call) | row),
         )
 

@@ -1,4 +1,4 @@
-"""A hospital's side of the wire for tests: envelopes, message numbers, and whole visits."""
+"""A hospital's side of the wire for tests: envelopes, message numbers, credentials."""
 
 from decimal import Decimal
 from itertools import count
@@ -7,33 +7,40 @@ from typing import Any, Self
 
 import httpx
 import msgspec
-from sandbox_process import CentreProcess
 
 from sandbox.facts import SeedPerson, seed_people
+from tests.sandbox.sandbox_process import CentreProcess
 
 Json = dict[str, Any]
 
-CODE = "H53010200001"
 AREA = "530102"
+TIME = "2026-01-01 09:00:00"
 
-_BY_ROLE = dict(
-    zip(
-        (
-            "employee resident retired other_city other_province civil_servant mutual_aid"
-            " uninsured suspended assisted near_cap two_insurances"
-        ).split(),
-        seed_people(),
-        strict=True,
-    )
+ROLES = (
+    "employee",
+    "resident",
+    "retired",
+    "other_city",
+    "other_province",
+    "civil_servant",
+    "mutual_aid",
+    "uninsured",
+    "suspended",
+    "assisted",
+    "near_cap",
+    "two_insurances",
 )
+"""What the people of the data file stand for, in their order there."""
+
+_numbers = count(1)
 
 
-def person(role: str) -> SeedPerson:
-    """A seeded person by role."""
-    return _BY_ROLE[role]
+def seeded(role: str) -> SeedPerson:
+    """The person of the data file in this role."""
+    return seed_people()[ROLES.index(role)]
 
 
-class Refusal(Exception):
+class RefusalError(Exception):
     """The centre said no; ``rule`` is the id at the end of its text."""
 
     def __init__(self, answer: Json) -> None:
@@ -43,16 +50,14 @@ class Refusal(Exception):
 
 
 class Hospital:
-    """One institution with one operator. ``ask`` returns the output or raises ``Refusal``."""
+    """One institution with one operator. ``ask`` returns the output or raises ``RefusalError``."""
 
-    _serials = count(1)
-
-    def __init__(self, centre: CentreProcess, code: str = CODE, opter: str = "0101") -> None:
+    def __init__(self, centre: CentreProcess, code: str = "", opter: str = "0101") -> None:
         self.centre = centre
-        self.code = code
+        self.code = code or f"H5399{next(_numbers):07d}"
         self.opter = opter
         self.sign_no = ""
-        self.patient = person("employee")
+        self.patient = seeded("employee")
         self.last_msgid = ""
         self._client = httpx.Client(timeout=5.0, trust_env=False)
 
@@ -67,13 +72,34 @@ class Hospital:
     ) -> None:
         self._client.close()
 
+    def receive(self, role: str, **changed: Any) -> SeedPerson:
+        """A new patient who is like the seeded one in ``role``."""
+        serial = next(_numbers)
+        twin = msgspec.structs.replace(
+            seeded(role),
+            psn_no=f"53998{serial:015d}",
+            certno=f"5399{serial:013d}Y",
+            card_no=f"SBXT{serial:08d}",
+            card_sn=f"SBXTSN{serial:08d}",
+            **changed,
+        )
+        self.centre.post("people", **msgspec.to_builtins(twin))
+        self.patient = twin
+        return twin
+
+    def account(self) -> Json:
+        """The patient's first insurance in the books: balance and accumulators."""
+        row: Json = self.centre.get("books/people", psn_no=self.patient.psn_no)[0]
+        return {name: row[name] for name in ("balance_fen", "mutual_fen", "dedc_fen", "pooled_fen")}
+
     def msgid(self) -> str:
         """A message number nobody has used."""
-        return f"{self.code}20260101080000{next(self._serials):04d}"
+        serial = next(_numbers)
+        return f"{self.code}202601010800{serial // 10000:02d}{serial % 10000:04d}"
 
     def envelope(self, infno: str, given: Json, **changed: Any) -> Json:
         """A whole request."""
-        area = self.patient.insured[0].insuplc_admdvs if self.patient.insured else "530102"
+        area = self.patient.insured[0].insuplc_admdvs if self.patient.insured else AREA
         return {
             "infno": infno,
             "msgid": self.msgid(),
@@ -91,7 +117,9 @@ class Hospital:
             "input": given,
         } | changed
 
-    def post(self, body: bytes, path: str = "", headers: Json | None = None) -> httpx.Response:
+    def post(
+        self, body: bytes, path: str = "", headers: dict[str, str] | None = None
+    ) -> httpx.Response:
         """Bytes to the centre."""
         return self._client.post(self.centre.url + path, content=body, headers=headers)
 
@@ -107,17 +135,33 @@ class Hospital:
         return answer
 
     def ask(self, infno: str, given: Json, **changed: Any) -> Any:
-        """The output, or ``Refusal``."""
+        """The output, or ``RefusalError``."""
         answer = self.raw(infno, given, **changed)
         if str(answer["infcode"]) != "0":
-            raise Refusal(answer)
+            raise RefusalError(answer)
         return answer["output"]
 
-    def sign_in(self) -> None:
+    def fault(self, infno: str, fault: str, **params: object) -> None:
+        """Script a fault for this hospital's next call of ``infno``."""
+        self.centre.post(
+            "faults", infno=infno, call="next", fault=fault, params=params, tenant=self.code
+        )
+
+    def judgement(self, msgid: str = "") -> Json:
+        """What the books say of the last message, or of ``msgid``."""
+        judged: Json = self.centre.get("books/judgement", msgid=msgid or self.last_msgid)
+        return judged
+
+    def sign_in(self) -> str:
         """9001."""
         given = {"opter_no": self.opter, "mac": "02-00-00-00-00-01", "ip": "127.0.0.1"}
         output = self.ask("9001", {"signIn": given})
         self.sign_no = output["signinoutb"]["sign_no"]
+        return self.sign_no
+
+    def sign_out(self) -> None:
+        """9002."""
+        self.ask("9002", {"signOut": {"sign_no": self.sign_no, "opter_no": self.opter}})
 
     def verify(self, infno: str) -> None:
         """1192 with the ID card of the patient."""
@@ -131,11 +175,16 @@ class Hospital:
         }
         self.ask("1192", {"data": given})
 
+    def token(self) -> str:
+        """A fresh e-voucher token of the patient."""
+        return str(self.centre.post("tokens", psn_no=self.patient.psn_no)["token"])
+
     def credential(self, kind: str = "02") -> Json:
         """The credential fields; kind 01 takes a fresh token."""
         who = self.patient
-        number = self.centre.token(who.psn_no) if kind == "01" else who.certno
-        shown = {"mdtrt_cert_type": kind, "mdtrt_cert_no": number}
+        shown = {"mdtrt_cert_type": kind, "mdtrt_cert_no": who.certno}
+        if kind == "01":
+            shown["mdtrt_cert_no"] = self.token()
         if kind == "03":
             shown |= {"mdtrt_cert_no": who.card_no, "card_sn": who.card_sn}
         return shown | {

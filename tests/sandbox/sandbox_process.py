@@ -24,6 +24,7 @@ class CentreProcess:
         self._env = {**os.environ, **(env or {})}
         self._process: subprocess.Popen[bytes] | None = None
         self._admin = httpx.Client(timeout=10.0, trust_env=False)
+        self.errors = data.with_suffix(".stderr")
         self.port = 0
         self.admin_port = 0
 
@@ -38,8 +39,10 @@ class CentreProcess:
         trace: TracebackType | None,
     ) -> None:
         if self._process is not None:
-            self.stop()
+            assert self.stop() == 0
         self._admin.close()
+        if kind is None:
+            assert self.errors.read_text("utf-8") == ""
 
     @property
     def url(self) -> str:
@@ -52,7 +55,10 @@ class CentreProcess:
         ready.unlink(missing_ok=True)
         command = [sys.executable, "-m", "sandbox", "--data", str(self.data)]
         command += ["--ready-file", str(ready), *self._options]
-        self._process = subprocess.Popen(command, env=self._env, stdout=subprocess.DEVNULL)  # noqa: S603 - our own module
+        with self.errors.open("ab") as errors:
+            self._process = subprocess.Popen(
+                command, env=self._env, stdout=subprocess.DEVNULL, stderr=errors
+            )
         deadline = time.monotonic() + READY_S
         while not ready.exists():
             if self._process.poll() is not None:
@@ -88,10 +94,6 @@ class CentreProcess:
     def drop_faults(self) -> None:
         """Take every fault out."""
         self._answer(self._admin.delete(self._admin_url("faults")))
-
-    def fault(self, infno: str, fault: str, **params: object) -> None:
-        """Script a fault for the next call of ``infno``."""
-        self.post("faults", infno=infno, call="next", fault=fault, params=params)
 
     def judgement(self, msgid: str) -> Any:
         """What the books say of ``msgid``."""

@@ -1,56 +1,9 @@
-"""Inputs of whole visits, as a hospital would build them."""
+"""Outpatient visits and pharmacy purchases, step by step."""
 
 from typing import Any
 
-from sandbox_hospital import Hospital, total
-
-Json = dict[str, Any]
-
-TIME = "2026-01-01 09:00:00"
-DRUG_1, DRUG_2 = "SBXYP00000000000000001", "SBXYP00000000000000002"
-IMPLANT, BED = "SBXHC00000000000000001", "SBXZL00000000000000001"
-CT, SERVICE = "SBXZL00000000000000002", "SBXZL00000000000000003"
-
-
-def fee(sn: str, code: str, cnt: str, pric: str, amount: str, **more: Any) -> Json:
-    """The common fields of a fee row."""
-    return {
-        "feedetl_sn": sn,
-        "fee_ocur_time": TIME,
-        "med_list_codg": code,
-        "medins_list_codg": f"L{code[-6:]}",
-        "det_item_fee_sumamt": amount,
-        "cnt": cnt,
-        "pric": pric,
-        "bilg_dept_codg": "D01",
-        "bilg_dept_name": "内科",
-        "bilg_dr_codg": "D530000000001",
-        "bilg_dr_name": "医生甲",
-        "hosp_appr_flag": "0",
-    } | more
-
-
-def two_rows(prefix: str = "1") -> list[Json]:
-    """37.04 of class 01 and 128.31 of class 02: 165.35."""
-    return [
-        fee(f"{prefix}1", DRUG_1, "3", "12.345678", "37.04"),
-        fee(f"{prefix}2", DRUG_2, "7", "18.33", "128.31"),
-    ]
-
-
-def diagnosis(**more: Any) -> Json:
-    """One diagnosis row."""
-    return {
-        "diag_type": "1",
-        "diag_srt_no": "1",
-        "diag_code": "J06.900",
-        "diag_name": "急性上呼吸道感染",
-        "diag_dept": "内科",
-        "dise_dor_no": "D530000000001",
-        "dise_dor_name": "医生甲",
-        "diag_time": TIME,
-        "vali_flag": "1",
-    } | more
+from tests.sandbox.sandbox_fees import diagnosis, two_rows
+from tests.sandbox.sandbox_hospital import TIME, Hospital, Json, total
 
 
 class Outpatient:
@@ -63,9 +16,10 @@ class Outpatient:
         self.rows: dict[str, list[Json]] = {}
 
     def ids(self) -> Json:
+        """The fields that name the visit."""
         return {"mdtrt_id": self.mdtrt_id, "psn_no": self.hospital.patient.psn_no}
 
-    def register(self, cert: str = "02") -> None:
+    def register(self, cert: str = "02", **changed: Any) -> None:
         """2201."""
         data = self.hospital.credential(cert) | {
             "begntime": TIME,
@@ -76,27 +30,24 @@ class Outpatient:
             "dept_name": "内科",
             "caty": "A03",
         }
-        self.mdtrt_id = self.hospital.ask("2201", {"data": data})["data"]["mdtrt_id"]
+        output = self.hospital.ask("2201", {"data": data | changed})
+        self.mdtrt_id = output["data"]["mdtrt_id"]
 
-    def unregister(self) -> None:
+    def unregister(self, **changed: Any) -> None:
         """2202."""
-        self.hospital.ask("2202", {"data": self.ids() | {"ipt_otp_no": self.number}})
+        data = self.ids() | {"ipt_otp_no": self.number} | changed
+        self.hospital.ask("2202", {"data": data})
 
-    def inform(self, infno: str = "2203", med_type: str = "11") -> None:
+    def inform(self, infno: str = "2203", **changed: Any) -> None:
         """2203."""
-        data = self.ids() | {
-            "med_type": med_type,
-            "begntime": TIME,
-            "dise_codg": "",
-            "dise_name": "",
-        }
-        self.hospital.ask(infno, {"mdtrtinfo": data, "diseinfo": [diagnosis()]})
+        data = self.ids() | {"med_type": "11", "begntime": TIME, "dise_codg": "", "dise_name": ""}
+        self.hospital.ask(infno, {"mdtrtinfo": data | changed, "diseinfo": [diagnosis()]})
 
     def upload(self, batch: str = "B1", rows: list[Json] | None = None) -> list[Json]:
         """2204."""
         chosen = rows or two_rows(str(len(self.rows) + 1))
         more = self.ids() | {"chrg_bchno": batch, "rx_circ_flag": "0"}
-        output = self.hospital.ask("2204", {"feedetail": [row | more for row in chosen]})
+        output = self.hospital.ask("2204", {"feedetail": [more | row for row in chosen]})
         self.rows[batch] = chosen
         result: list[Json] = output["result"]
         return result
@@ -112,7 +63,7 @@ class Outpatient:
             | self.ids()
             | {
                 "med_type": "11",
-                "medfee_sumamt": total(self.rows[batch]),
+                "medfee_sumamt": total(self.rows[batch]) if batch in self.rows else "0",
                 "psn_setlway": "01",
                 "chrg_bchno": batch,
                 "acct_used_flag": "1",
@@ -125,9 +76,9 @@ class Outpatient:
             | changed
         }
 
-    def forecast(self, batch: str = "B1", **changed: Any) -> Json:
+    def forecast(self, batch: str = "B1", infno: str = "2206", **changed: Any) -> Json:
         """2206."""
-        output: Json = self.hospital.ask("2206", self.bill(batch, **changed))
+        output: Json = self.hospital.ask(infno, self.bill(batch, **changed))
         return output
 
     def settle(self, batch: str = "B1", infno: str = "2207", **changed: Any) -> Json:
@@ -142,9 +93,46 @@ class Outpatient:
         output: Json = self.hospital.ask("2208", {"data": self.ids() | {"setl_id": setl_id}})
         return output
 
+    def fee_rows(self) -> list[Json]:
+        """5204."""
+        rows: list[Json] = self.hospital.ask("5204", {"data": self.ids()})
+        return rows
+
     def until_forecast(self) -> None:
         """From nothing to O4."""
         self.register()
         self.inform()
         self.upload()
         self.forecast()
+
+    def until_settled(self) -> Json:
+        """From nothing to O5; the setlinfo."""
+        self.until_forecast()
+        info: Json = self.settle()["setlinfo"]
+        return info
+
+
+def purchase(hospital: Hospital, **changed: Any) -> Json:
+    """Input of 2101 and 2102."""
+    rows = [row | {"rx_circ_flag": "0"} for row in two_rows()]
+    data = hospital.credential(changed.pop("cert", "02")) | {
+        "begntime": TIME,
+        "medfee_sumamt": total(rows),
+        "invono": "",
+        "acct_used_flag": "1",
+        "med_type": "41",
+    }
+    return {"druginfo": data | changed, "drugdetail": rows}
+
+
+def reverse(hospital: Hospital, omsgid: str, oinfno: str) -> None:
+    """2601."""
+    data = {"psn_no": hospital.patient.psn_no, "omsgid": omsgid, "oinfno": oinfno}
+    hospital.ask("2601", {"data": data})
+
+
+def settlement_row(hospital: Hospital, setl_id: str, mdtrt_id: str) -> Json:
+    """setlinfo of 5203."""
+    data = {"psn_no": hospital.patient.psn_no, "setl_id": setl_id, "mdtrt_id": mdtrt_id}
+    info: Json = hospital.ask("5203", {"data": data})["setlinfo"]
+    return info
