@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from schema_samples import VISIT, exact, right_input, spoiled, transaction_of
 
 from schemas.catalogue import load
 from schemas.jsontext import JsonTextError, decode, encode
 from schemas.transaction import Transaction
 from schemas.walker import list_faults
+from tests.schemas.schema_samples import VISIT, exact, right_input, spoiled, transaction_of
 
 FREE = {"limits": {"input_chars_max": 0}}
 CATALOGUES = [load("national", FREE), load("yunnan", FREE), load("hunan", FREE)]

@@ -4,7 +4,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from schema_samples import VISIT, raw, right_input, transaction_of
 
 from schemas.catalogue import load
 from schemas.contract import Fault
@@ -12,6 +11,7 @@ from schemas.jsontext import REASONS, decode
 from schemas.problems import fault, slugs
 from schemas.transaction import Transaction
 from schemas.walker import FAULTS_MAX
+from tests.schemas.schema_samples import VISIT, raw, right_input, transaction_of
 
 CAT = load("yunnan", {"limits": {"input_chars_max": 0}})
 TRIAL = transaction_of(
@@ -48,7 +48,9 @@ def test_a_right_input_has_no_fault(infno: str) -> None:
 @pytest.mark.parametrize("infno", VISIT)
 def test_every_required_field_that_is_left_out_is_named(infno: str) -> None:
     transaction = CAT[infno]
-    empty = {node.name: [{}] if node.repeat else {} for node in transaction.inputs.nodes}
+    empty: dict[str, Any] = {
+        node.name: [{}] if node.repeat else {} for node in transaction.inputs.nodes
+    }
     found = {one.path for one in transaction.faults(empty) if one.problem == "missing"}
     wanted = {
         f"$.input.{node.name}{'[0]' if node.repeat else ''}.{field.name}"
@@ -195,9 +197,7 @@ def test_rows_are_limited_and_each_is_an_object() -> None:
     transaction = CAT["2301"]
     assert (transaction.rows_max, transaction.row_node) == (100, "feedetail")
     rows = [_row("2301") for _ in range(101)]
-    assert _problems(transaction, {"feedetail": rows}) == [
-        ("$.input.feedetail", "too_many_rows")
-    ]
+    assert _problems(transaction, {"feedetail": rows}) == [("$.input.feedetail", "too_many_rows")]
     assert _problems(transaction, {"feedetail": [*rows[:1], 5]}) == [
         ("$.input.feedetail[1]", "wrong_type")
     ]

@@ -5,10 +5,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from schema_samples import VISIT, raw, right_input, transaction_of
 
 from schemas.catalogue import load
 from schemas.jsontext import decode
+from tests.schemas.schema_samples import VISIT, raw, right_input, transaction_of
 
 CAT = load("yunnan", {"limits": {"input_chars_max": 0}})
 TRIAL = transaction_of(

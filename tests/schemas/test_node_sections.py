@@ -1,9 +1,9 @@
 """Sections of a data file: objects, lists, nested nodes, blocks; a fault names file and key."""
 
 import pytest
-from schema_samples import raw, right_input, transaction_of
 
 from schemas.faulty_data import CatalogueError
+from tests.schemas.schema_samples import raw, right_input, transaction_of
 
 NESTED = """
 [input]

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from schema_samples import ANYTHING, VISIT, right_output, spoiled, transaction_of
 
 from schemas.catalogue import load
 from schemas.jsontext import decode
+from tests.schemas.schema_samples import ANYTHING, VISIT, right_output, spoiled, transaction_of
 
 CAT = load("yunnan")
 TRIAL = transaction_of(
@@ -53,9 +53,7 @@ def setlinfo(**fields: Any) -> Any:
         (Decimal("NaN"), Decimal("NaN")),
     ],
 )
-def test_amounts_become_text_with_the_scale_of_the_specification(
-    arrived: Any, normal: Any
-) -> None:
+def test_amounts_become_text_with_the_scale_of_the_specification(arrived: Any, normal: Any) -> None:
     assert repr(setlinfo(medfee_sumamt=arrived)["medfee_sumamt"]) == repr(normal)
 
 
