@@ -13,8 +13,10 @@ from aio_pika.abc import AbstractConnection, AbstractExchange, AbstractIncomingM
 from aiormq.exceptions import (
     AMQPError,
     ChannelAccessRefused,
+    ChannelLockedResource,
     ChannelNotFoundEntity,
     DeliveryError,
+    ProbableAuthenticationError,
     PublishError,
 )
 from pamqp.common import FieldTable
@@ -41,18 +43,14 @@ DIRECT_REPLY_TO = "amq.rabbitmq.reply-to"
 _log = logging.getLogger("yibao.his")
 _FAULTS = (AMQPError, PAMQPException, OSError, RuntimeError, TimeoutError)
 
+_REASONS: dict[type[BaseException], str] = {
+    ChannelLockedResource: "another program uses this reply queue",
+    ChannelAccessRefused: "this broker user may not use this reply queue or tenant",
+    ProbableAuthenticationError: "wrong broker user or password",
+}
+
 OnMessage = Callable[[str, bytes], Awaitable[bool]]
 """Takes key and body of a reply or event; True when the message is dealt with for good."""
-
-
-def reply_queue_arguments(tenant: str) -> FieldTable:
-    """Limits of a client's own reply queue: those of the tenant's, and an end when unused."""
-    shared = next(
-        item
-        for item in topology.tenant_items(tenant)
-        if isinstance(item, topology.Queue) and item.name == topology.reply_queue(tenant)
-    )
-    return {**shared.arguments(), "x-expires": QUEUE_UNUSED_MS}
 
 
 class LinkLostError(Exception):
@@ -67,13 +65,33 @@ class LinkSettings(msgspec.Struct, frozen=True, kw_only=True):
     reply_queue: str = ""
     own_queue: bool = True
     """Whether this client declares ``reply_queue``; the tenant's shared queue is the bus's."""
+    queue_unused_ms: int = QUEUE_UNUSED_MS
+    """The broker drops an own queue that nobody has read for this long."""
     connect_s: float = CONNECT_S
     """How long the first connection may take."""
+
+    @property
+    def event_queue(self) -> str:
+        """The exclusive queue of late outcomes, one for each reply queue."""
+        name = self.reply_queue.removeprefix(topology.reply_queue(self.tenant)).lstrip(".")
+        own = name or ("shared" if self.reply_queue else new_key())
+        return f"{topology.event_queue(self.tenant)}.{own}"
 
     @property
     def user(self) -> str:
         """The broker user the URL names; the broker compares it with the ``user_id`` property."""
         return unquote(urlsplit(self.url).username or "guest")
+
+
+def reply_queue_arguments(settings: LinkSettings) -> FieldTable:
+    """Limits of a client's own reply queue: those of the tenant's, and an end when unused."""
+    tenant = settings.tenant
+    shared = next(
+        item
+        for item in topology.tenant_items(tenant)
+        if isinstance(item, topology.Queue) and item.name == topology.reply_queue(tenant)
+    )
+    return {**shared.arguments(), "x-expires": settings.queue_unused_ms}
 
 
 class Session:
@@ -95,21 +113,21 @@ class Session:
         settings = self._settings
         if settings.reply_queue and settings.own_queue:
             await channel.declare_queue(
-                settings.reply_queue, durable=True, arguments=reply_queue_arguments(settings.tenant)
+                settings.reply_queue, durable=True, arguments=reply_queue_arguments(settings)
             )
         name = settings.reply_queue or DIRECT_REPLY_TO
         direct = not settings.reply_queue
         await channel.set_qos(prefetch_count=PREFETCH, global_=False)
         queue = await channel.get_queue(name, ensure=False)
-        await queue.consume(self._take, no_ack=direct, exclusive=not direct)
+        await queue.consume(self._take, no_ack=direct)
         self._requests = await channel.get_exchange(topology.REQUESTS_EXCHANGE, ensure=False)
         await self._listen()
 
     async def publish(self, request: Request) -> None:
         """Return when the broker has the request.
 
-        ``UnroutableError``/``RefusedError``: it has it not. ``OutcomeUnknownError``: it refused one
-        of several publishes in flight, perhaps not this one. ``LinkLostError``: unknown.
+        ``UnroutableError``/``RefusedError``: it has it not. ``OutcomeUnknownError``: it did not
+        take it over, or refused one of several in flight. ``LinkLostError``: unknown.
         """
         message = self.message(request)
         key = topology.request_key(request.infno, self._settings.tenant)
@@ -123,7 +141,11 @@ class Session:
         except (ChannelAccessRefused, ChannelNotFoundEntity):
             raise self._refusal(request.key) from None
         except DeliveryError:
-            raise LinkLostError from None
+            raise OutcomeUnknownError(
+                "the broker did not take the request over: its queue is full or in trouble;"
+                " ask again with the same key",
+                request.key,
+            ) from None
         except _FAULTS:
             self.give_up()
             raise LinkLostError from None
@@ -170,15 +192,19 @@ class Session:
         return channel
 
     async def _listen(self) -> None:
-        """Late final outcomes: an exclusive queue bound to the settlement events of the tenant."""
+        """Late final outcomes: an exclusive queue bound to the settlement events of the tenant.
+
+        It is named after the reply queue: a second program on that reply queue, which would take
+        the first one's replies, is locked out here (quorum queues know no exclusive consumer).
+        """
         tenant = self._settings.tenant
         channel = await self._channel(publisher_confirms=False)
         await channel.set_qos(prefetch_count=PREFETCH, global_=False)
         queue = await channel.declare_queue(
-            f"{topology.reply_queue(tenant)}.events-{new_key()}", exclusive=True, auto_delete=True
+            self._settings.event_queue, exclusive=True, auto_delete=True
         )
         await queue.bind(topology.EVENTS_EXCHANGE, topology.settlement_event(tenant, "*"))
-        await queue.consume(self._take, no_ack=False, exclusive=True)
+        await queue.consume(self._take, no_ack=False)
 
     async def _take(self, message: AbstractIncomingMessage) -> None:
         stated = message.headers.get("idempotency-key")
@@ -262,7 +288,7 @@ class Link:
                 session = Session(connection, self._settings, self._on_message)
                 await session.open()
         except Exception as error:  # noqa: BLE001 - no fault of one attempt ends the supervision
-            self._fault = type(error).__name__
+            self._fault = _REASONS.get(type(error), type(error).__name__)
             _log.warning("no connection to the broker: %s", self._fault)
         except asyncio.CancelledError:
             if session:
