@@ -69,6 +69,15 @@ class Patient(msgspec.Struct, frozen=True, kw_only=True):
     insuplc: str
     cert: "Credential"
 
+    def person(self) -> dict[str, str]:
+        """Who it is: needed for patients insured elsewhere, welcome always."""
+        return {
+            "psn_cert_type": "01",
+            "certno": self.certno,
+            "psn_type": self.psn_type,
+            "psn_name": self.name,
+        }
+
     def credential(self) -> dict[str, str]:
         """The credential fields of a transaction."""
         return self.cert.fields()
@@ -131,10 +140,7 @@ class Visit:
         info = {
             "psn_no": patient.psn_no,
             **patient.credential(),
-            "psn_cert_type": "01",
-            "certno": patient.certno,
-            "psn_name": patient.name,
-            "psn_type": patient.psn_type,
+            **patient.person(),
             "begntime": now(),
             "medfee_sumamt": money(total(items)),
             "invono": number("INV"),
@@ -167,6 +173,7 @@ class Visit:
                     "insutype": patient.insutype,
                     "begntime": now(),
                     **patient.credential(),
+                    **patient.person(),
                     "ipt_otp_no": number("OP"),
                     "atddr_no": STAFF["doctor"][0],
                     "dr_name": STAFF["doctor"][1],
@@ -214,6 +221,7 @@ class Visit:
         data = {
             "psn_no": patient.psn_no,
             **patient.credential(),
+            **patient.person(),
             "med_type": "11",
             "medfee_sumamt": money(total(items)),
             "psn_setlway": "01",
@@ -254,6 +262,7 @@ class Visit:
             "insutype": patient.insutype,
             "begntime": now(),
             **patient.credential(),
+            **patient.person(),
             "med_type": "21",
             "ipt_no": number("IP"),
             "atddr_no": STAFF["doctor"][0],
@@ -315,6 +324,7 @@ class Visit:
         data = {
             "psn_no": patient.psn_no,
             **patient.credential(),
+            **patient.person(),
             "medfee_sumamt": money(total(items)),
             "psn_setlway": "01",
             "mdtrt_id": self.mdtrt_id,
