@@ -33,25 +33,26 @@ async def apply(link: Link, items: Iterable[Item]) -> None:
 async def check(link: Link, items: Iterable[Item]) -> tuple[Difference, ...]:
     """What is missing or has other properties. Creates nothing. Bindings cannot be asked for over
     AMQP; applying them again does no harm."""
-    found = []
-    lane: Lane | None = None
-    for item in items:
-        if isinstance(item, Binding):
-            continue
-        lane = lane if lane is not None and lane.is_open else await link.lane(_nothing)
-        try:
-            await _declare(lane.channel, item, passive=True)
-            # It exists, so declaring it creates nothing: the broker only compares.
-            await _declare(lane.channel, item, passive=False)
-        except QueueMissingError:
-            found.append(Difference(item=item, problem="missing"))
-        except TopologyConflictError as error:
-            found.append(Difference(item=item, problem="differs", detail=str(error)))
-        except BrokerRefusedError as error:
-            found.append(Difference(item=item, problem="refused", detail=str(error)))
-    if lane is not None:
+    found = [await _difference(link, item) for item in items if not isinstance(item, Binding)]
+    return tuple(each for each in found if each is not None)
+
+
+async def _difference(link: Link, item: Item) -> Difference | None:
+    """Each item on a channel of its own: the broker closes a channel with its refusal."""
+    lane = await link.lane(_nothing)
+    try:
+        await _declare(lane.channel, item, passive=True)
+        # It exists, so declaring it creates nothing: the broker only compares.
+        await _declare(lane.channel, item, passive=False)
+    except QueueMissingError:
+        return Difference(item=item, problem="missing")
+    except TopologyConflictError as error:
+        return Difference(item=item, problem="differs", detail=str(error))
+    except BrokerRefusedError as error:
+        return Difference(item=item, problem="refused", detail=str(error))
+    finally:
         await lane.close()
-    return tuple(found)
+    return None
 
 
 async def _declare(channel: AbstractChannel, item: Item, *, passive: bool) -> None:

@@ -35,7 +35,7 @@ def by_its_own_route(headers: Mapping[str, object]) -> bool:
         return True
     last = deaths[0] if isinstance(deaths, list) else None
     queue = last.get("queue") if isinstance(last, dict) else None
-    return queue in {retry_queue(seconds) for seconds in RETRY_RUNGS_S}
+    return any(queue == retry_queue(seconds) for seconds in RETRY_RUNGS_S)
 
 
 def request_key(infno: str, tenant: str) -> str:
