@@ -34,7 +34,7 @@ class NotAdmittedError(Exception):
 
 
 class GatewayHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """A reading for the metrics page. Keys of the mappings are tenants."""
+    """A reading for the metrics page: closed, half_open or open; mappings by tenant."""
 
     circuit: Circuit
     in_flight: dict[str, int]
@@ -87,8 +87,9 @@ class Guard:
     def health(self) -> GatewayHealth:
         """State of the breaker and of every institution's slots."""
         items = self._institutions.items()
+        circuit = self._breaker.circuit(self._clock.now_ms())
         return GatewayHealth(
-            circuit=self._breaker.circuit(self._clock.now_ms()),
+            circuit=Circuit.HALF_OPEN if circuit is Circuit.PROBING else circuit,
             in_flight={tenant: one.slots.taken for tenant, one in items},
             waiting={tenant: one.slots.waiting for tenant, one in items},
         )

@@ -1,8 +1,8 @@
 """The ``http`` driver: one call out, one of three outcomes back, decided by where it stopped."""
 
 from collections.abc import Callable
+from secrets import token_hex
 from typing import cast
-from uuid import uuid4
 
 import httpx
 import msgspec
@@ -36,7 +36,7 @@ class HttpParts(msgspec.Struct, frozen=True, kw_only=True):
     guard: Guard
     clock: Clock
     connect_s: float
-    nonce: Callable[[], str] = lambda: uuid4().hex
+    nonce: Callable[[], str] = lambda: token_hex(16)
 
 
 class _Flight:

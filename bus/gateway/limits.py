@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 
 import msgspec
 
@@ -56,8 +57,12 @@ class Slots:
             if turn.done() and not turn.cancelled():
                 self.give_back()  # it was handed over in the moment of the cancellation
             else:
-                self._waiters.remove(turn)
+                self._forget(turn)
             raise
+
+    def _forget(self, turn: asyncio.Future[None]) -> None:
+        with suppress(ValueError):  # ``give_back`` may have passed over it already
+            self._waiters.remove(turn)
 
     def give_back(self) -> None:
         """Pass the slot on to the next waiter, or free it."""

@@ -3,11 +3,13 @@
 import os
 from pathlib import Path
 
+from bus.config.faults import SettingsError
+
 SECRET_BYTES_MAX = 4096
 """Longest secret file read: keys and tokens are shorter, a wrong path may name anything."""
 
 
-class GatewayConfigError(ValueError):
+class GatewayConfigError(SettingsError, ValueError):
     """The settings of a gateway cannot work. Says which setting, never a secret value."""
 
 

@@ -164,6 +164,7 @@ async def test_a_cancelled_probe_lets_the_next_one_go(
     probe = asyncio.ensure_future(gateway.call(call(2, probe_ok=True)))
     await eventually(lambda: len(server.bodies) == 2)
     assert await gateway.call(call(3, probe_ok=True)) == NeverSent(reason="breaker_open")
+    assert gateway.health().circuit is Circuit.HALF_OPEN
     probe.cancel()
     with pytest.raises(asyncio.CancelledError):
         await probe

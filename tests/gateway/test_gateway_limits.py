@@ -48,6 +48,20 @@ async def test_a_full_queue_refuses_at_once() -> None:
     assert (slots.taken, slots.waiting) == (0, 0)
 
 
+async def test_a_waiter_cancelled_in_the_moment_of_the_hand_over_is_passed_over() -> None:
+    slots = Slots(1, 10)
+    await slots.take()
+    first, second = (asyncio.ensure_future(slots.take()) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    slots.give_back()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    await second
+    slots.give_back()
+    assert (slots.taken, slots.waiting) == (0, 0)
+
+
 async def test_no_slot_is_lost_however_waiters_are_cancelled() -> None:
     slots = Slots(3, 100)
     chance = random.Random(7)  # noqa: S311 - a reproducible schedule, not a secret
@@ -66,7 +80,8 @@ async def test_no_slot_is_lost_however_waiters_are_cancelled() -> None:
     while not all(task.done() for task in tasks):
         chance.choice(tasks).cancel()
         await asyncio.sleep(0)
-    await asyncio.gather(*tasks, return_exceptions=True)
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert {type(result) for result in results} <= {type(None), asyncio.CancelledError}
     assert (slots.taken, slots.waiting) == (0, 0)
     assert most <= 3
 

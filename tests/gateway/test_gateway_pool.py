@@ -222,7 +222,8 @@ async def test_a_call_cancelled_at_any_loop_turn_sends_at_most_once_and_leaks_no
         for _ in range(turns):
             await asyncio.sleep(0)
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        (result,) = await asyncio.gather(task, return_exceptions=True)
+        assert isinstance(result, Answered | asyncio.CancelledError)
     outcomes = await asyncio.gather(*(gateway.call(call(number)) for number in range(100, 110)))
     assert answered(list(outcomes)) == 10
     assert len(server.bodies) == len(set(server.bodies))
@@ -239,7 +240,7 @@ async def test_after_a_churn_of_cancelled_calls_ten_of_ten_are_served(
             await peer.send(answer())
 
     server.behaviour = slowish
-    gateway = make_gateway(connections_max=10)
+    gateway = make_gateway(connections_max=10, concurrency=15)
     chance = random.Random(20260101)  # noqa: S311 - a reproducible schedule, not a secret
     numbers = iter(range(1_000_000))
 
@@ -248,7 +249,8 @@ async def test_after_a_churn_of_cancelled_calls_ten_of_ten_are_served(
             task = asyncio.ensure_future(gateway.call(call(next(numbers))))
             await asyncio.sleep(chance.random() * 0.004)
             task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            (result,) = await asyncio.gather(task, return_exceptions=True)
+            assert isinstance(result, Answered | asyncio.CancelledError)
 
     await asyncio.gather(*(churn() for _ in range(20)))
     outcomes = await asyncio.gather(*(gateway.call(call(number)) for number in range(-10, 0)))
