@@ -72,6 +72,10 @@ class Hospital:
     ) -> None:
         self._client.close()
 
+    def patience(self, seconds: float) -> None:
+        """Give a call up after so many seconds without an answer."""
+        self._client.timeout = httpx.Timeout(seconds)
+
     def receive(self, role: str, **changed: Any) -> SeedPerson:
         """A new patient who is like the seeded one in ``role``."""
         serial = next(_numbers)

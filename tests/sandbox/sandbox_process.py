@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,6 +14,15 @@ import httpx
 import msgspec
 
 READY_S = 20.0
+
+
+def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Wait for something to become true; ``TimeoutError`` when it does not."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            raise TimeoutError("it did not become true")
+        time.sleep(0.01)
 
 
 class CentreProcess:
@@ -59,13 +69,8 @@ class CentreProcess:
             self._process = subprocess.Popen(
                 command, env=self._env, stdout=subprocess.DEVNULL, stderr=errors
             )
-        deadline = time.monotonic() + READY_S
-        while not ready.exists():
-            if self._process.poll() is not None:
-                raise RuntimeError(f"the sandbox ended with {self._process.returncode}")
-            if time.monotonic() > deadline:
-                raise TimeoutError("the sandbox did not become ready")
-            time.sleep(0.01)
+        process = self._process
+        until(lambda: ready.exists() or process.poll() is not None, READY_S)
         line = msgspec.json.decode(ready.read_bytes())
         self.port, self.admin_port = line["port"], line["admin_port"]
 
