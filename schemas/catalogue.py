@@ -76,12 +76,12 @@ class Catalogue:
         return transaction
 
     def _check_codes(self, transaction: Transaction, file: str) -> None:
-        for root in (transaction.inputs, transaction.outputs):
-            for path, node in root.walk():
-                for field in node.fields:
-                    if field.codes and field.codes not in self.codes:
-                        place = Place(file, f"{transaction.infno}.{path}")
-                        raise place.error(field.name, f"there is no code table {field.codes}")
+        nodes = (*transaction.inputs.walk(), *transaction.outputs.walk())
+        coded = ((path, field) for path, node in nodes for field in node.fields if field.codes)
+        for path, field in coded:
+            if field.codes not in self.codes:
+                place = Place(file, f"{transaction.infno}.{path}")
+                raise place.error(field.name, f"there is no code table {field.codes}")
 
 
 def load(profile: str = DEFAULT_PROFILE, overrides: Mapping[str, Any] | None = None) -> Catalogue:

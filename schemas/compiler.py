@@ -36,9 +36,14 @@ class _Compiled(msgspec.Struct, frozen=True):
     below: tuple["_Compiled", ...]
 
     @property
+    def has_more(self) -> bool:
+        """Whether there is more to check than single values."""
+        return bool(self.conditions or self.below)
+
+    @property
     def has_work(self) -> bool:
         """Whether there is anything to check beyond the Struct."""
-        return bool(self.tests or self.conditions or self.below)
+        return bool(self.tests) or self.has_more
 
 
 def compile_check(root: Node, codes: CodeTables) -> Callable[[Json], bool]:
@@ -122,19 +127,20 @@ def _condition(field: Field) -> Callable[[Row], bool]:
 def _is_sound(node: _Compiled, value: Json) -> bool:
     rows = value if type(value) is list else (value,)
     tests = [(test.name, test.required, test.problem) for test in node.tests]
+    has_more = node.has_more
     for row in rows:
         get = row.get
         for name, required, problem in tests:
             one = get(name)
-            if one is None or one == "":
-                if required:
-                    return False
-            elif problem(one):
+            if required if one is None or one == "" else problem(one):
                 return False
-        if False:
+        if has_more and not _is_row_sound(node, row):
             return False
-        for child in node.below:
-            inner = get(child.name)
-            if inner is not None and not _is_sound(child, inner):
-                return False
     return True
+
+
+def _is_row_sound(node: _Compiled, row: Row) -> bool:
+    if not all(holds(row) for holds in node.conditions):
+        return False
+    inner = ((child, row.get(child.name)) for child in node.below)
+    return all(value is None or _is_sound(child, value) for child, value in inner)

@@ -113,6 +113,14 @@ def test_letters_belong_to_the_number() -> None:
     assert trial.infno == "X001"
 
 
+def test_every_coded_field_of_an_input_takes_the_codes_of_its_table() -> None:
+    for one in every(CAT):
+        for path, node in one.inputs.walk():
+            for field in (field for field in node.fields if field.codes and field.length):
+                widest = max(map(len, CAT.codes[field.codes].values), default=0)
+                assert widest <= field.length, (one.infno, path, field.name)
+
+
 def test_an_unknown_number_is_a_key_error_that_names_the_profile() -> None:
     for infno in ("9999", "22", "", "2207a", "../../etc"):
         assert infno not in CAT
