@@ -81,6 +81,7 @@ class _CountingProtocol(asyncio.StreamReaderProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._server.bytes_seen += len(data)
+        self._server.starts.append(data[:200])
         super().data_received(data)
 
 
@@ -92,6 +93,8 @@ class FaultServer:
         self.connections = 0
         self.open = 0
         self.bytes_seen = 0
+        self.starts: list[bytes] = []
+        """The beginning of every piece of bytes that arrived."""
         self.heads: list[bytes] = []
         self.bodies: list[bytes] = []
         self.port = 0

@@ -1,11 +1,12 @@
 """Where a call stopped decides its outcome: every fault, both transports, one request at most."""
 
 import asyncio
+import random
 import socket
 
 import pytest
 
-from bus.gateway.port import Answered, MaybeSent, NeverSent
+from bus.gateway.port import Answered, MaybeSent, NeverSent, Outcome
 from tests.gateway.gateway_calls import MakeGateway, call
 from tests.gateway.gateway_fault_server import (
     BODY,
@@ -15,6 +16,7 @@ from tests.gateway.gateway_fault_server import (
     answer,
     answers,
     eventually,
+    well_behaved,
 )
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
@@ -228,6 +230,41 @@ async def test_never_sent_after_accept_and_close_means_the_server_saw_no_byte(
         else:
             assert isinstance(outcome, MaybeSent)
     assert server.connections == 20
+
+
+async def test_whatever_goes_wrong_never_sent_means_unseen_and_nothing_is_seen_twice(
+    make_gateway: MakeGateway, server: FaultServer
+) -> None:
+    chance = random.Random(20260102)  # noqa: S311 - a reproducible schedule, not a secret
+    faults = [behaviour for behaviour, _ in MAYBE.values()] + [close_at_once, never_answers]
+
+    async def anything(peer: Peer) -> None:
+        await chance.choice([*faults, *[well_behaved] * 20])(peer)
+
+    async def one(number: int) -> tuple[int, Outcome | BaseException]:
+        await asyncio.sleep(chance.random() * 0.3)
+        deadline_s = chance.choice([0.0005, 0.002, 0.01, 0.5])
+        task = asyncio.ensure_future(
+            gateway.call(call(number, infno=f"N{number:04}", deadline_s=deadline_s))
+        )
+        if chance.random() < 0.3:
+            await asyncio.sleep(chance.random() * 0.01)
+            task.cancel()
+        (result,) = await asyncio.gather(task, return_exceptions=True)
+        return number, result
+
+    server.behaviour = anything
+    gateway = make_gateway(paths="infno", concurrency=20, connections_max=10)
+    outcomes = dict(await asyncio.gather(*(one(number) for number in range(400))))
+    kinds = {type(outcome) for outcome in outcomes.values()}
+    assert kinds == {Answered, MaybeSent, NeverSent, asyncio.CancelledError}
+    arrived = b"".join(server.starts)
+    for number, outcome in outcomes.items():
+        seen = arrived.count(b"/N%04d " % number)
+        assert seen <= 1
+        assert seen == 0 or not isinstance(outcome, NeverSent)
+        assert seen == 1 or not isinstance(outcome, Answered)
+    assert set(gateway.health().in_flight.values()) == {0}
 
 
 @pytest.mark.parametrize("behaviour", [never_answers, drips])
