@@ -72,6 +72,14 @@ async def test_a_known_key_gives_the_stored_record_and_changes_nothing(journal: 
     assert [one.what for one in await journal.story(TENANT, "k")] == ["received"]
 
 
+async def test_a_record_that_is_not_new_draws_no_number(journal: Journal) -> None:
+    await begun(journal, record("k", visit="v"))
+    for now_ms in (NOW, NOW + 60_000):
+        await journal.begin(record("k"), now_ms, line())
+        await journal.begin(record(visit="v"), now_ms, line())
+    assert (await begun(journal, record())).msgid.endswith("000000" + "0001")
+
+
 async def test_the_same_key_of_another_tenant_is_another_request(journal: Journal) -> None:
     await begun(journal, record("k"))
     await begun(journal, record("k", tenant=OTHER))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from bus.journal.port import Fact, FactChange, Session
+from bus.journal.port import Fact, FactChange, Numbers, Session
 from bus.journal.rules import may_sign_in
 from bus.journal.sqlite.queries import SQL
 from bus.journal.sqlite.transaction import Transaction
@@ -71,6 +71,13 @@ def facts(db: sqlite3.Connection, tenant: str, kind: str, subject: str) -> list[
     """See the port; ordered by item."""
     rows = db.execute(FACTS, {"tenant": tenant, "kind": kind, "subject": subject})
     return [Fact(**dict(zip(_FACT, row, strict=True))) for row in rows]
+
+
+def allot(transaction: Transaction, tenant: str, now_ms: int, count: int) -> Numbers:
+    """See the port."""
+    numbers, mark = transaction.offer(tenant, now_ms, count)
+    transaction.take(tenant, mark)
+    return numbers
 
 
 def event_sent(transaction: Transaction, tenant: str, key: str) -> None:

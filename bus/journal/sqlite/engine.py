@@ -23,7 +23,6 @@ from bus.journal.sqlite.connect import connect, create, unavailable
 from bus.journal.sqlite.migrate import migrate
 from bus.journal.sqlite.reader import Reader
 from bus.journal.sqlite.rows import Rows
-from bus.journal.sqlite.transaction import Transaction
 from bus.journal.sqlite.writer import Counts, Writer
 from bus.lifecycle.record import Record, StoryLine
 
@@ -122,7 +121,7 @@ class SqliteJournal:
     async def allot(self, tenant: str, now_ms: int, count: int) -> Numbers:
         """See the port."""
         return await self._writer.do(
-            partial(Transaction.numbers, tenant=tenant, now_ms=now_ms, count=count)
+            partial(books.allot, tenant=tenant, now_ms=now_ms, count=count)
         )
 
     async def session(self, tenant: str, opter: str, day: str) -> Session | None:

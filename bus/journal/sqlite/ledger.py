@@ -55,13 +55,16 @@ def begin(
     transaction: Transaction, rows: Rows, record: Record, row: Row, now_ms: int, story: StoryLine
 ) -> Begun:
     """See the port."""
+    mark = None
     if needs_msgid(record):
-        numbers = transaction.numbers(record.tenant, now_ms, 1)
+        numbers, mark = transaction.offer(record.tenant, now_ms, 1)
         msgid = format_msgid(record.tenant, numbers.second, numbers.first)
         record = msgspec.structs.replace(record, msgid=msgid)
         row["msgid"] = msgid
     inserted = transaction.insert(BEGIN, row)
     if inserted:
+        if mark:
+            transaction.take(record.tenant, mark)
         transaction.keep_request(inserted, row["request"])
         if row["reply"]:
             transaction.keep_reply(inserted, row["reply"])

@@ -59,18 +59,22 @@ class Transaction:
         """Keep the sealed reply, or none."""
         self._cursor.execute(PUT_REPLY if body else DROP_REPLY, {"id": request, "body": body})
 
-    def numbers(self, tenant: str, now_ms: int, count: int) -> Numbers:
-        """Message numbers that this commit makes the caller's."""
+    def offer(self, tenant: str, now_ms: int, count: int) -> tuple[Numbers, Mark]:
+        """Message numbers that are the caller's once it takes the mark; nobody else is offered
+        them before."""
         name = prefix(tenant)
         mark = self._marks.get(name)
         if mark is None:
             rows = self.rows(GET_NUMBERS, {"prefix": name})
             mark = Mark(*rows[0]) if rows else None
-        numbers, self._marks[name] = allot(mark, now_ms, count)
-        return numbers
+        return allot(mark, now_ms, count)
+
+    def take(self, tenant: str, mark: Mark) -> None:
+        """Take what was offered."""
+        self._marks[prefix(tenant)] = mark
 
     def forget_lines(self) -> None:
-        """Drop the lines of a unit that was rolled back. Numbers it drew stay unused."""
+        """Drop the lines of a unit that was rolled back. Numbers it took stay unused."""
         self._lines.clear()
 
     def write_lines(self) -> None:

@@ -1,0 +1,203 @@
+"""Group commit, isolation of units, locks, recovery, the size of the write-ahead file."""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from bus.gm import Sealer
+from bus.journal.port import FindBy, Fresh, JournalUnavailableError
+from bus.journal.sqlite import SqliteJournal, checkpoint, connect
+from tests.journal.journal_engines import (
+    KEYS,
+    NOW,
+    TENANT,
+    begun,
+    done,
+    line,
+    make_sqlite,
+    record,
+    stored,
+)
+
+
+async def until(true: Callable[[], bool], limit_s: float = 20.0) -> None:
+    """Wait for something that happens on another thread."""
+    give_up = time.monotonic() + limit_s
+    while not true():
+        assert time.monotonic() < give_up
+        await asyncio.sleep(0.01)
+
+
+async def test_what_waits_together_is_committed_together(sqlite: SqliteJournal) -> None:
+    await asyncio.gather(*(begun(sqlite, record()) for _ in range(400)))
+    assert sqlite.counts.units == 400
+    assert sqlite.counts.commits < 200
+
+
+async def test_a_group_is_bounded(tmp_path: Path) -> None:
+    journal = SqliteJournal(str(tmp_path / "j"), Sealer(KEYS), group_rows_max=10)
+    await journal.open()
+    await asyncio.gather(*(begun(journal, record()) for _ in range(100)))
+    assert journal.counts.commits >= 10
+    await journal.close()
+
+
+async def test_what_is_told_does_not_cost_a_commit_of_its_own(sqlite: SqliteJournal) -> None:
+    one = await begun(sqlite, record("k"))
+    for _ in range(20):
+        await sqlite.told(TENANT, "k", "succeeded")
+    await sqlite.advance(one, line())
+    assert sqlite.counts.commits <= 3
+    await until(lambda: sqlite.counts.units == 22)
+    kept = await stored(sqlite, TENANT, "k")
+    assert kept is not None
+    assert kept.told == "succeeded"
+
+
+async def test_what_is_told_is_kept_soon_even_when_nothing_follows(
+    sqlite: SqliteJournal,
+) -> None:
+    await begun(sqlite, record("k"))
+    await sqlite.told(TENANT, "k", "succeeded")
+    await until(lambda: sqlite.counts.units == 2)
+    kept = await stored(sqlite, TENANT, "k")
+    assert kept is not None
+    assert kept.told == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("poison", "error"),
+    [
+        (lambda journal: journal.begin(record("bad"), NOW, line(detail="\ud800")), ValueError),
+        (lambda journal: journal.begin(record("bad"), NOW, line(at_ms=1 << 70)), Exception),
+        (
+            lambda journal: journal.begin(record("bad", created_ms=1 << 70), NOW, line()),
+            OverflowError,
+        ),
+        (lambda journal: journal.allot("\ud800", NOW, 1), ValueError),
+    ],
+    ids=["story text", "story time", "record time", "tenant"],
+)
+async def test_a_unit_that_fails_by_itself_does_not_fail_its_group(
+    sqlite: SqliteJournal,
+    poison: Callable[[SqliteJournal], object],
+    error: type[Exception],
+) -> None:
+    ones = [sqlite.begin(record(f"k{n}"), NOW, line()) for n in range(40)]
+    bad = poison(sqlite)
+    results = await asyncio.gather(
+        *ones[:20],
+        bad,
+        *ones[20:],
+        return_exceptions=True,  # type: ignore[call-overload]
+    )
+    assert isinstance(results.pop(20), error)
+    assert all(isinstance(one, Fresh) for one in results)
+    assert len({one.record.msgid for one in results}) == 40
+    assert await stored(sqlite, TENANT, "bad") is None
+    assert len(await sqlite.find(FindBy())) == 40
+    for number in range(40):
+        assert len(await sqlite.story(TENANT, f"k{number}")) == 1
+
+
+async def test_a_caller_who_gives_up_does_not_disturb_the_others(sqlite: SqliteJournal) -> None:
+    tasks = [asyncio.create_task(begun(sqlite, record(f"k{n}"))) for n in range(20)]
+    await asyncio.sleep(0)
+    tasks[7].cancel()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert sum(isinstance(one, asyncio.CancelledError) for one in results) == 1
+    await sqlite.check()
+    assert len(await sqlite.find(FindBy())) == 20
+
+
+async def test_a_lock_held_too_long_is_unavailable_and_reads_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connect, "LOCK_WAIT_S", 0.05)
+    journal = make_sqlite(tmp_path)
+    await journal.open()
+    one = await begun(journal, record("k"))
+    other = sqlite3.connect(tmp_path / "journal.sqlite3", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    for refused in (journal.advance(done(one), line()), journal.check()):
+        with pytest.raises(JournalUnavailableError, match="locked"):
+            await refused
+    assert await stored(journal, TENANT, "k") == one
+    other.execute("ROLLBACK")
+    other.close()
+    assert await journal.advance(done(one), line())
+    assert journal.counts.failures == 2
+    await journal.close()
+
+
+async def test_a_file_damaged_under_us_is_unavailable_not_a_wrong_answer(tmp_path: Path) -> None:
+    journal = make_sqlite(tmp_path)
+    path = tmp_path / "journal.sqlite3"
+    path.write_bytes(b"not a database, and long enough to be looked at" * 100)
+    with pytest.raises(JournalUnavailableError, match="not a database"):
+        await journal.open()
+    with pytest.raises(JournalUnavailableError):
+        await journal.check()
+
+
+@pytest.mark.parametrize("path", ["missing/journal.sqlite3", "."])
+async def test_a_place_that_cannot_be_written_is_unavailable_at_open(
+    tmp_path: Path, path: str
+) -> None:
+    journal = SqliteJournal(str(tmp_path / path), Sealer(KEYS))
+    with pytest.raises(JournalUnavailableError, match="journal"):
+        await journal.open()
+
+
+def modes_in(folder: Path) -> dict[str, int]:
+    return {one.name: one.stat().st_mode & 0o777 for one in folder.iterdir()}
+
+
+async def test_the_files_are_for_their_owner_only(sqlite: SqliteJournal, tmp_path: Path) -> None:
+    await begun(sqlite, record())
+    modes = modes_in(tmp_path)
+    assert set(modes.values()) == {0o600}
+    assert len(modes) == 3
+
+
+async def test_the_write_ahead_file_is_emptied_when_it_grew_too_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "WAL_PAGES_MAX", 20)
+    monkeypatch.setattr(checkpoint, "EVERY_S", 0.01)
+    journal = make_sqlite(tmp_path)
+    await journal.open()
+    for number in range(50):
+        await begun(journal, record(f"k{number}"))
+    wal = tmp_path / "journal.sqlite3-wal"
+    await until(lambda: wal.stat().st_size <= 21 * 4200)
+    assert len(await journal.find(FindBy(limit=1000))) == 50
+    await begun(journal, record())
+    await journal.close()
+
+
+async def test_every_commit_is_durable_by_its_settings(sqlite: SqliteJournal) -> None:
+    parts = sqlite._parts()
+    await sqlite.check()
+    db = parts[0]._db
+    assert db is not None
+    assert db.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert db.execute("PRAGMA wal_autocheckpoint").fetchone() == (0,)
+
+
+async def test_a_field_of_a_newer_release_does_not_disturb_this_one(
+    sqlite: SqliteJournal, tmp_path: Path
+) -> None:
+    one = await begun(sqlite, record("k", looks=3))
+    db = sqlite3.connect(tmp_path / "journal.sqlite3", isolation_level=None)
+    db.execute("UPDATE requests SET rest = json_set(rest, '$.newer', 1)")
+    assert await stored(sqlite, TENANT, "k") == one
+    db.execute("UPDATE requests SET rest = json_remove(rest, '$.looks')")
+    assert await stored(sqlite, TENANT, "k") == replace(one, looks=0)
+    db.close()
