@@ -22,8 +22,9 @@ from types import ModuleType
 
 import msgspec
 
+from bus.broker.errors import BrokerRefusedError
 from bus.broker.port import PublishFailedError
-from bus.config.faults import ConfigError
+from bus.config.faults import ConfigError, SettingsError
 from bus.journal.port import JournalUnavailableError
 from bus.masking import masked_text
 
@@ -215,6 +216,15 @@ def _report(error: Exception) -> ExitCode:
         _print_error(error.en, error.zh)
         return error.code
     what = masked_text(f"{type(error).__name__}: {error}".rstrip(": "))
+    if isinstance(error, SettingsError):
+        _print_error(f"a setting cannot be used: {masked_text(str(error))}", "配置项不可用")
+        return ExitCode.USAGE
+    if isinstance(error, BrokerRefusedError):
+        _print_error(
+            f"the broker refused ({what}); check user, password, permissions and virtual host",
+            "消息服务拒绝了请求；请检查用户、密码、权限和虚拟主机",
+        )
+        return ExitCode.UNREACHABLE
     if isinstance(error, _UNREACHABLE):
         _print_error(
             f"cannot reach a service ({what}); run `yibao doctor` to see which",

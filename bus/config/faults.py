@@ -42,6 +42,11 @@ class ConfigError(Exception):
         super().__init__(f"{source}: {len(faults)} fault(s)\n{lines}")
 
 
+class SettingsError(Exception):
+    """Settings of the right form that cannot work together with what they name: a malformed key, a
+    secret of the wrong kind. The text says which setting and what to do, never a secret."""
+
+
 @cache
 def _words() -> dict[str, dict[str, str]]:
     text = resources.files("bus.config").joinpath("faults.toml").read_text("utf-8")

@@ -4,12 +4,13 @@ import os
 from pathlib import Path
 
 from bus.clock import Clock
+from bus.config.faults import SettingsError
 from bus.config.settings import JournalSettings
 from bus.gm import Keyring, KeyringError, Sealer, self_test
 from bus.journal.sqlite import SqliteJournal
 
 
-class JournalSettingsError(Exception):
+class JournalSettingsError(SettingsError):
     """The journal settings cannot be used; the text says what to change."""
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from bus.broker.errors import BrokerRefusedError
 from bus.broker.port import PublishFailedError
 from bus.command_line import VERBS, CommandError, ExitCode, Verb, in_language, main
+from bus.config.faults import SettingsError
 from bus.config.load import load_settings
 
 Run = Callable[[argparse.Namespace], int]
@@ -66,6 +68,8 @@ def test_a_verb_gets_its_words_and_its_code_is_passed_on(
     [
         (CommandError("it is held", "已挂起"), 1, "it is held"),
         (CommandError("no such tenant", "没有", ExitCode.USAGE), 2, "no such tenant"),
+        (SettingsError("journal.keys_file: no key"), 2, "journal.keys_file: no key"),
+        (BrokerRefusedError("no access"), 3, "check user, password, permissions"),
         (ConnectionRefusedError(111, "refused"), 3, "yibao doctor"),
         (PublishFailedError("lost"), 3, "yibao doctor"),
         (TimeoutError(), 3, "cannot reach a service (TimeoutError)"),
