@@ -79,6 +79,11 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     notes: tuple[str, ...] = ()
 
 
+BYTES_PER_CHAR_MAX = 16
+"""An input of more bytes than this per character allowed is refused unread: an escaped character
+takes 6, the rest is room for indentation. Reading megabytes would hold up every other request."""
+
+
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
     """A decoded input and all that is wrong with it. ``input`` is ``{}`` when it is no JSON."""
 
@@ -118,13 +123,15 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def check(self, raw: bytes) -> Checked:
         """Decode and check the bytes of an ``input``. Never raises for what is in them."""
+        limit = self.input_chars_max
+        if limit and len(raw) > limit * BYTES_PER_CHAR_MAX:
+            return Checked(input={}, faults=(_too_long(limit),))
         try:
             value = decode(raw)
         except JsonTextError as error:
             return Checked(input={}, faults=(fault("$.input", error.reason),))
         if not self._is_sound(value):
             return Checked(input=value, faults=self._listed(value))
-        limit = self.input_chars_max
         if limit and len(raw) > limit:
             return Checked(input=value, faults=self._oversize(value))
         return Checked(input=value)
@@ -161,7 +168,7 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         text = self.encode_input(value)
         if len(text) <= limit or len(text.decode("utf-8")) <= limit:
             return ()
-        return (fault("$.input", "input_too_long", "交易输入", str(limit)),)
+        return (_too_long(limit),)
 
     def _listed(self, value: Json) -> tuple[Fault, ...]:
         return list_faults(self.inputs, value, self.codes)
@@ -177,3 +184,7 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def _normal(self) -> Callable[[Json], Json]:
         return compile_decode(self.outputs)
+
+
+def _too_long(limit: int) -> Fault:
+    return fault("$.input", "input_too_long", "交易输入", str(limit))

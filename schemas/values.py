@@ -37,6 +37,7 @@ def number_pattern(length: int, scale: int) -> str:
     return rf"-?(0|[1-9][0-9]{{0,{before - 1}}}){fraction}"
 
 
+@cache
 def special_problem(field: Field) -> Problem | None:
     """The test of a field the fast path cannot leave to msgspec; None where it can."""
     if field.is_numeric:

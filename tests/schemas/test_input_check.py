@@ -1,5 +1,6 @@
 """Faults of an input: all at once, each with path, label, slug, both texts and what is allowed."""
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -245,6 +246,20 @@ def test_an_input_longer_than_the_region_takes_is_a_fault() -> None:
     assert _problems(exact, whole) == []
     short = load("yunnan", {"limits": {"input_chars_max": len(text) - 1}})["2301"]
     assert _problems(short, whole) == [("$.input", "input_too_long")]
+
+
+def test_megabytes_are_refused_unread() -> None:
+    transaction = load("yunnan")["2301"]
+    checked = transaction.check(b'{"feedetail":[' + b'{"a":1},' * 100_000 + b"0]}")
+    assert [one.problem for one in checked.faults] == ["input_too_long"]
+    assert checked.input == {}
+
+
+def test_indentation_does_not_count_as_length() -> None:
+    whole = {"feedetail": [_row("2301") for _ in range(30)]}
+    text = json.dumps(whole, indent=12).encode()
+    assert len(text) > 40_000
+    assert load("yunnan")["2301"].check(text).faults == ()
 
 
 def test_a_float_from_a_program_is_no_amount() -> None:

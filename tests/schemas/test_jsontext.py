@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.jsontext import NESTING_MAX, REASONS, JsonTextError, canonical, decode, encode
+from schemas.jsontext import NESTING_MAX, REASONS, JsonTextError, canonical, decode, encode, reread
 
 VALUES = st.recursive(
     st.none()
@@ -132,6 +132,12 @@ def _has_doubles(text: str) -> bool:
 def test_garbage_raises_nothing_else(raw: bytes) -> None:
     with suppress(JsonTextError):
         decode(raw)
+
+
+def test_what_was_checked_is_read_again_with_the_same_numbers() -> None:
+    assert repr(reread(b'{"a":12345678901234.56}')) == "{'a': Decimal('12345678901234.56')}"
+    with pytest.raises(JsonTextError, match="not_json"):
+        reread(b"{")
 
 
 def test_equal_content_has_one_canonical_form() -> None:
