@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import aio_pika
 import msgspec
-from aio_pika.abc import AbstractConnection, AbstractExchange, AbstractIncomingMessage
+from aio_pika.abc import AbstractConnection, AbstractExchange, AbstractIncomingMessage, HeadersType
 from aiormq.exceptions import (
     AMQPError,
     ChannelAccessRefused,
@@ -94,6 +94,24 @@ def reply_queue_arguments(settings: LinkSettings) -> FieldTable:
     return {**shared.arguments(), "x-expires": settings.queue_unused_ms}
 
 
+def as_message(request: Request, settings: LinkSettings) -> aio_pika.Message:
+    """The request as an AMQP message; only ``message_id`` differs between two sends of it."""
+    headers: HeadersType = {"idempotency-key": request.key, "deadline": request.deadline}
+    if request.traceparent:
+        headers["traceparent"] = request.traceparent
+    return aio_pika.Message(
+        request.body,
+        headers=headers,
+        content_type="application/json",
+        delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+        message_id=new_key(),
+        correlation_id=request.key,
+        reply_to=settings.reply_queue or DIRECT_REPLY_TO,
+        type=request.infno,
+        user_id=settings.user,
+    )
+
+
 class Session:
     """One connection while it lasts: a channel for requests and replies, a channel for events."""
 
@@ -129,7 +147,7 @@ class Session:
         ``UnroutableError``/``RefusedError``: it has it not. ``OutcomeUnknownError``: it did not
         take it over, or refused one of several in flight. ``LinkLostError``: unknown.
         """
-        message = self.message(request)
+        message = as_message(request, self._settings)
         key = topology.request_key(request.infno, self._settings.tenant)
         self._in_flight += 1
         try:
@@ -151,23 +169,6 @@ class Session:
             raise LinkLostError from None
         finally:
             self._in_flight -= 1
-
-    def message(self, request: Request) -> aio_pika.Message:
-        """The request as an AMQP message; only ``message_id`` differs between two sends of it."""
-        headers: dict[str, str] = {"idempotency-key": request.key, "deadline": request.deadline}
-        if request.traceparent:
-            headers["traceparent"] = request.traceparent
-        return aio_pika.Message(
-            request.body,
-            headers=dict(headers),
-            content_type="application/json",
-            delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
-            message_id=new_key(),
-            correlation_id=request.key,
-            reply_to=self._settings.reply_queue or DIRECT_REPLY_TO,
-            type=request.infno,
-            user_id=self._settings.user,
-        )
 
     def give_up(self, *_: object) -> None:
         """Count this session as lost; the supervisor closes it and connects anew."""
