@@ -15,6 +15,7 @@ from bus.broker.link import CLOSE_S, Link
 from bus.broker.outlet import Outlet
 from bus.broker.port import Delivery, Handler, Message, PublishFailedError
 from bus.clock import Clock
+from bus.config.faults import ConfigError
 from bus.config.settings import BrokerSettings
 from bus.topology.items import Item
 
@@ -51,6 +52,8 @@ class Broker:
         self._consumers: list[Consumer] = []
         self._listeners: list[Callable[[LinkState], None]] = []
         self._declaring = asyncio.Lock()
+        self._asking = asyncio.Lock()
+        self._declared = 0
         self._fetcher = Fetcher()
         self._closing = False
         self._keeper: asyncio.Task[None] | None = None
@@ -122,13 +125,18 @@ class Broker:
             await outlet.publish(message)
 
     async def consume(self, queue: str, prefetch: int, handler: Handler) -> None:
-        """See the port. Returns after the first attempt; ``missing`` tells whether it worked."""
+        """See the port. Returns after the first attempt; ``missing`` tells whether it worked.
+        ``ValueError`` when the protocol does not allow such a name."""
         around = Surroundings(
             self._clock, self._current_link, self._declare_again, self._settings.reconnect_s_max
         )
         consumer = Consumer(queue, prefetch, handler, around)
         self._consumers.append(consumer)
-        await consumer.tried()
+        try:
+            await consumer.tried()
+        except ValueError:
+            self._consumers.remove(consumer)
+            raise
 
     async def stop_consuming(self) -> None:
         """See the port."""
@@ -222,7 +230,8 @@ class Broker:
                 link = await Link.open(self._settings, self._name)
                 await self._declare_on(link)
                 self._use(link, await Outlet.open(link, self._settings.confirm_timeout_s))
-            except (BrokerUnreachableError, BrokerRefusedError) as error:
+            except (BrokerRefusedError, ConfigError, OSError) as error:
+                # A password or CA file that cannot be read now may be readable in a moment.
                 _log.warning("no connection to the broker: %s", error)
                 if link is not None:
                     await link.close()
@@ -242,7 +251,12 @@ class Broker:
             _log.error("the broker refuses the declaration: %s", error)
 
     async def _declare_again(self) -> None:
-        await self._declare_on(await self._current_link())
+        """For a consumer whose queue is gone; many may ask at once."""
+        link, before = await self._current_link(), self._declared
+        async with self._asking:
+            if self._declared == before:
+                await self._declare_on(link)
+                self._declared += 1
 
     async def _current_link(self) -> Link:
         if self._closing:

@@ -51,8 +51,13 @@ class Consumer:
         self._keeper = asyncio.create_task(self._keep(), name=f"consumer of {queue}")
 
     async def tried(self) -> None:
-        """Return after the first attempt, successful or not."""
-        await self._tried.wait()
+        """Return after the first attempt, successful or not. ``ValueError`` when the
+        protocol does not allow such a name."""
+        tried = asyncio.ensure_future(self._tried.wait())
+        await asyncio.wait((tried, self._keeper), return_when=asyncio.FIRST_COMPLETED)
+        tried.cancel()
+        if self._keeper.done():
+            self._keeper.result()
 
     async def stop(self) -> None:
         """Cancel the consumer. What was delivered stays valid: its channel remains open."""

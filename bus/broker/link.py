@@ -116,10 +116,9 @@ class Link:
         password = read_secret(settings.password_file, settings.password_env, os.environ)
         url = URL(settings.url).with_password(password)
         url = url.update_query(heartbeat=settings.heartbeat_s, name=name)
-        context = ssl.create_default_context(cafile=settings.ca_file or None)
         factory = TapFactory()
         connection = aiormq.Connection(
-            url, context=context if url.scheme == "amqps" else None, transport_factory=factory
+            url, context=_tls(url, settings.ca_file), transport_factory=factory
         )
         try:
             async with asyncio.timeout(CONNECT_S):
@@ -199,6 +198,10 @@ def reason_of(error: BaseException) -> str:
     """The broker's own words, else the kind of the error."""
     words = [str(part) for part in error.args if isinstance(part, str) and part]
     return words[0] if words else type(error).__name__
+
+
+def _tls(url: URL, ca_file: str) -> ssl.SSLContext | None:
+    return ssl.create_default_context(cafile=ca_file or None) if url.scheme == "amqps" else None
 
 
 def _place(settings: BrokerSettings) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiormq
 import pytest
@@ -139,3 +140,28 @@ async def test_close_waits_for_open_confirms(vhost: Vhost) -> None:
     with pytest.raises(PublishFailedError):
         await broker.publish(Message(body=b"x", routing_key="q"))
     await broker.close()
+
+
+async def test_a_password_file_that_is_away_for_a_moment_does_not_end_the_supervision(
+    vhost: Vhost, tmp_path: Path
+) -> None:
+    broker = await Broker.connect(vhost.settings(), SystemClock(), declare=ITEMS)
+    link = broker._link
+    assert link is not None
+    secret = Path(vhost.password_file)
+    away = await asyncio.to_thread(secret.rename, tmp_path / "away")
+    link._tap.abort()
+    await until(lambda: not broker.connected, "the connection is lost")
+    await asyncio.sleep(0.2)
+    await asyncio.to_thread(away.rename, secret)
+    await until(lambda: broker.connected, "the connection is back")
+    await broker.publish(Message(body=b"x", routing_key="q"))
+    await broker.close()
+
+
+async def test_a_queue_name_the_protocol_cannot_carry_is_told_at_once(bus: Broker) -> None:
+    async def handler(_delivery: Delivery) -> None:
+        """Never called."""
+
+    with pytest.raises(ValueError, match="length"):
+        await bus.consume("q" * 300, 1, handler)
