@@ -53,7 +53,7 @@ async def test_what_is_told_does_not_cost_a_commit_of_its_own(sqlite: SqliteJour
         await sqlite.told(TENANT, "k", "succeeded")
     await sqlite.advance(one, line())
     assert sqlite.counts.commits <= 3
-    await until(lambda: sqlite.counts.units == 22)
+    await sqlite.check()
     kept = await stored(sqlite, TENANT, "k")
     assert kept is not None
     assert kept.told == "succeeded"
@@ -64,7 +64,7 @@ async def test_what_is_told_is_kept_soon_even_when_nothing_follows(
 ) -> None:
     await begun(sqlite, record("k"))
     await sqlite.told(TENANT, "k", "succeeded")
-    await until(lambda: sqlite.counts.units == 2)
+    await until(lambda: sqlite.counts.commits == 2)
     kept = await stored(sqlite, TENANT, "k")
     assert kept is not None
     assert kept.told == "succeeded"

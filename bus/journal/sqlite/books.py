@@ -85,9 +85,11 @@ def event_sent(transaction: Transaction, tenant: str, key: str) -> None:
     transaction.change(EVENT_SENT, {"tenant": tenant, "key": key})
 
 
-def told(transaction: Transaction, tenant: str, key: str, status: str) -> None:
-    """See the port."""
-    transaction.change(TOLD, {"tenant": tenant, "key": key, "status": status})
+def told(transaction: Transaction, items: list[tuple[str, str, str]]) -> None:
+    """See the port: tenant, key and status of all that were told since the last commit, the last
+    word on each."""
+    last = {(tenant, key): (tenant, key, status) for tenant, key, status in items}
+    transaction.change(TOLD, {"told": msgspec.json.encode(list(last.values())).decode()})
 
 
 def beat(transaction: Transaction, at_ms: int) -> None:

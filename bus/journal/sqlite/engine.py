@@ -54,7 +54,7 @@ class SqliteJournal:
         """Create and migrate the file when needed, start the threads."""
         if self._open_parts is None:
             await asyncio.to_thread(self._prepare)
-            writer = Writer(self._path, self._group_rows_max, self.counts)
+            writer = Writer(self._path, self._group_rows_max, self.counts, books.told)
             reader = Reader(self._path)
             checkpointer = Checkpointer(self._path, writer.shrink_wanted, self.counts)
             self._open_parts = (writer, reader, checkpointer)
@@ -116,7 +116,7 @@ class SqliteJournal:
     async def told(self, tenant: str, key: str, status: str) -> None:
         """See the port. Rides with the next group, within a second; a closed journal lets it go."""
         if self._open_parts is not None:
-            self._writer.do_later(partial(books.told, tenant=tenant, key=key, status=status))
+            self._writer.do_later((tenant, key, status))
 
     async def allot(self, tenant: str, now_ms: int, count: int) -> Numbers:
         """See the port."""

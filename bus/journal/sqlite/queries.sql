@@ -137,8 +137,10 @@ SELECT {record} FROM requests WHERE event_due = 1 ORDER BY id LIMIT :limit
 UPDATE requests SET event_due = 0 WHERE key = :key AND tenant = :tenant
 
 -- name: told
--- Note what the HIS was told.
-UPDATE requests SET told = :status WHERE key = :key AND tenant = :tenant
+-- Note what the HIS was told, for a whole group at once.
+UPDATE requests SET told = said.value ->> 2
+FROM json_each(:told) AS said
+WHERE requests.key = said.value ->> 1 AND requests.tenant = said.value ->> 0
 
 -- name: numbers
 -- Where the message numbers of an institution stand.

@@ -25,6 +25,7 @@ LAZY_MAX = 10_000
 """Beyond this the oldest are dropped: they only inform people."""
 
 Work = Callable[[Transaction], Any]
+LazyWork = Callable[[Transaction, list[Any]], None]
 
 
 class Unit(NamedTuple):
@@ -59,12 +60,14 @@ class Counts:
 class Writer:
     """Start it inside a running loop; use it from that loop only."""
 
-    def __init__(self, path: str, group_rows_max: int, counts: Counts) -> None:
+    def __init__(self, path: str, group_rows_max: int, counts: Counts, lazy_work: LazyWork) -> None:
         self._path = path
         self._group_max = group_rows_max
         self._counts = counts
+        self._turn: list[Unit] = []
         self._queue: SimpleQueue[Unit | None] = SimpleQueue()
-        self._lazy: deque[Unit] = deque(maxlen=LAZY_MAX)
+        self._lazy: deque[Any] = deque(maxlen=LAZY_MAX)
+        self._lazy_work = lazy_work
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
         self._db: sqlite3.Connection | None = None
@@ -79,18 +82,27 @@ class Writer:
         if self._closed:
             raise JournalUnavailableError("journal: closed")
         future: asyncio.Future[T] = self._loop.create_future()
-        self._queue.put(Unit(work, future))
+        if not self._turn:
+            self._loop.call_soon(self._hand_over)
+        self._turn.append(Unit(work, future))
         return await future
 
-    def do_later(self, work: Work) -> None:
-        """Do ``work`` with some later group; a failure is not reported."""
-        if not self._closed:
-            self._lazy.append(Unit(work, None))
+    def do_later(self, item: Any) -> None:
+        """Give ``item`` to the lazy work of some later group; a failure is not reported."""
+        self._lazy.append(item)
+
+    def _hand_over(self) -> None:
+        """Once per turn of the loop: to wake the thread at the first unit would make the two fight
+        for the interpreter lock while the loop still makes the others."""
+        units, self._turn = self._turn, []
+        for unit in units:
+            self._queue.put(unit)
 
     async def close(self) -> None:
         """Commit what waits, then end the thread."""
         if not self._closed:
             self._closed = True
+            self._hand_over()
             self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
 
@@ -107,7 +119,7 @@ class Writer:
         self._disconnect()
 
     def _gather(self) -> tuple[list[Unit], bool]:
-        """Wait for work; the lazy units first, since they are older than what follows them."""
+        """Wait for work; the lazy work first, since it is older than what follows it."""
         group: list[Unit] = []
         going = True
         try:
@@ -120,10 +132,10 @@ class Writer:
             going = unit is not None
         except Empty:
             pass
-        lazy: list[Unit] = []
-        while self._lazy and len(lazy) < self._group_max:
-            lazy.append(self._lazy.popleft())
-        return lazy + group, going
+        items = [self._lazy.popleft() for _ in range(len(self._lazy))]
+        if items:
+            group.insert(0, Unit(lambda transaction: self._lazy_work(transaction, items), None))
+        return group, going
 
     def _commit(self, group: list[Unit]) -> list[Outcome]:
         """All units in one transaction. When one of them fails by itself, the group is done again
