@@ -10,8 +10,8 @@ from bus.lifecycle.record import FINAL, Record, StoryLine
 from bus.lifecycle.table import Action, Event
 from consumers.context import Context
 from consumers.facts import Memory
-from consumers.order import Order
 from consumers.outcomes import decided
+from consumers.work import Work
 from schemas.contract import CentreAnswer
 
 NEW_ATTEMPT = frozenset({Event.REPEAT, Event.STALE_SIGN_IN})
@@ -45,11 +45,9 @@ class Keeper:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    async def store(
-        self, record: Record, event: Event, news: News = NOTHING
-    ) -> tuple[Record, Action]:
+    async def store(self, work: Work, event: Event, news: News = NOTHING) -> tuple[Work, Action]:
         """Advance by one event; ``Superseded`` when the fence is not ours any more."""
-        context = self._context
+        context, record = self._context, work.record
         institution = context.institutions[record.tenant]
         if event in NEW_ATTEMPT:
             record = await self._new_attempt(record)
@@ -59,7 +57,7 @@ class Keeper:
         moved, action = move(record, event, now_ms, context.pace(institution), news.code)
         facts: tuple[FactChange, ...] = ()
         if moved.state in FINAL:
-            moved, facts = self._decide(moved, news)
+            moved, facts = self._decide(work.at(moved), news)
         line = StoryLine(
             at_ms=now_ms, fence=moved.fence, what=event, detail=news.detail, owner=context.owner
         )
@@ -68,17 +66,15 @@ class Keeper:
         if not kept:
             context.metrics.late_answers.inc()
             raise Superseded
-        return moved, action
+        return work.at(moved), action
 
-    def _decide(self, moved: Record, news: News) -> tuple[Record, tuple[FactChange, ...]]:
-        context, order = self._context, Order.from_bytes(moved.request)
-        result = decided(
-            context, moved, order, output=news.output, head=news.head, flags=news.flags
-        )
+    def _decide(self, work: Work, news: News) -> tuple[Record, tuple[FactChange, ...]]:
+        context, moved = self._context, work.record
+        result = decided(context, work, output=news.output, head=news.head, flags=news.flags)
         facts = result.facts
         if moved.code == "reversed":
             memory = Memory(moved.tenant, context.digest, context.clock.now_ms())
-            facts += memory.after_reversal(moved.infno, msgspec.json.decode(order.input))
+            facts += memory.after_reversal(moved.infno, work.data)
         return msgspec.structs.replace(moved, reply=result.reply), facts
 
     async def _new_attempt(self, record: Record) -> Record:

@@ -22,6 +22,7 @@ from consumers.order import Order
 from consumers.replies import Said, open_reply, reply_bytes
 from consumers.resolver import Resolver
 from consumers.sessions import NoSignInError
+from consumers.work import Work
 from schemas.contract import Fault
 from schemas.jsontext import canonical
 from schemas.outcomes import outcome
@@ -85,12 +86,13 @@ class KeptRequests:
             return await self._known(begun.record, record, order)
         if begun.record.state in FINAL:
             return Told(begun.record.state, begun.record.reply)
-        return await self._drive(begun.record, order)
+        return await self._drive(Work(begun.record, order, asked.data))
 
-    async def _drive(self, record: Record, order: Order) -> Told:
+    async def _drive(self, work: Work) -> Told:
         """Send, and resolve what is unclear as far as the caller's patience goes."""
+        record, order = work.record, work.order
         try:
-            record = await self._resolver.act(record, Action.SEND)
+            record = await self._resolver.act(work, Action.SEND)
         except Superseded:
             pass
         except JournalUnavailableError:

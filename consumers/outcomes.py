@@ -9,9 +9,9 @@ from bus.lifecycle.record import Record
 from consumers.context import Context
 from consumers.facts import Memory
 from consumers.institution import Institution
-from consumers.order import Order
 from consumers.replies import Said, reply_bytes, times_of
 from consumers.rows import first_row, rows_of
+from consumers.work import Work
 from schemas.contract import CentreAnswer
 from schemas.views import settlement_faults
 
@@ -25,8 +25,7 @@ class Result(NamedTuple):
 
 def decided(
     context: Context,
-    record: Record,
-    order: Order,
+    work: Work,
     *,
     output: Any = None,
     head: CentreAnswer | None = None,
@@ -37,6 +36,7 @@ def decided(
     ``output`` is the centre's output as decoded JSON; it is normalised here, once. Identities of
     arithmetic that fail flag the reply and are counted; they do not reject what the centre posted.
     """
+    record, order = work.record, work.order
     institution = context.institutions[record.tenant]
     transaction = institution.catalogue[record.infno]
     facts: tuple[FactChange, ...] = ()
@@ -46,7 +46,7 @@ def decided(
         flags = flags + amount_flags(context, institution, record, output)
         encoded = msgspec.json.encode(output)
         memory = Memory(record.tenant, context.digest, context.clock.now_ms())
-        facts = memory.of(record.infno, msgspec.json.decode(order.input), output)
+        facts = memory.of(record.infno, work.data, output)
     reply = reply_bytes(
         record.code,
         Said(

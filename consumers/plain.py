@@ -17,6 +17,7 @@ from consumers.facts import TOKEN, Memory
 from consumers.kept import Asked, Told, told_unkept
 from consumers.replies import Said, reply_bytes
 from consumers.sessions import NoSignInError
+from consumers.work import json_of
 from schemas.contract import Times
 from schemas.outcomes import outcome
 from schemas.views import keys_of
@@ -102,7 +103,7 @@ class PlainRequests:
     def _worded(self, asked: Asked, answer: Answer, said: Said) -> Told:
         match answer:
             case Accepted(output=output, head=head, flags=flags):
-                normal = asked.transaction.decode_output(msgspec.json.decode(output))
+                normal = asked.transaction.decode_output(json_of(output))
                 code = "ok"
                 said = msgspec.structs.replace(
                     said,
@@ -125,7 +126,7 @@ class PlainRequests:
         """A passed 1192, and when an e-voucher token was first seen."""
         context, order = self._context, asked.order
         memory = Memory(order.tenant, context.digest, context.clock.now_ms())
-        output: Any = msgspec.json.decode(answer.output)
+        output: Any = json_of(answer.output)
         changes = memory.of(order.infno, asked.data, output)
         token = keys_of(asked.data)
         if order.infno in READS_TOKEN and token.mdtrt_cert_type == "01" and token.mdtrt_cert_no:

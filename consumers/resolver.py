@@ -17,11 +17,12 @@ from bus.lifecycle.table import Action, Event
 from consumers.centre import Answer, Ask
 from consumers.context import Context
 from consumers.institution import Institution
-from consumers.keeper import Keeper, News
+from consumers.keeper import NOTHING, Keeper, News
 from consumers.looks import Case, look
 from consumers.order import Order
 from consumers.sending import attempt
 from consumers.sessions import NoSignInError
+from consumers.work import Work
 from schemas.transaction import Transaction
 from schemas.views import keys_of
 
@@ -59,94 +60,96 @@ class Resolver:
         """Go on with a record whose owner is gone; its fence is ours already."""
         todo = resume(record)
         if isinstance(todo, Event):
-            return await self.report(record, todo)
-        return await self.act(record, todo)
+            return await self.report(Work.of(record), todo)
+        return await self.act(Work.of(record), todo)
 
-    async def report(self, record: Record, event: Event, news: News | None = None) -> Record:
+    async def report(self, work: Work, event: Event, news: News = NOTHING) -> Record:
         """Store what happened, then do what follows, until the outcome or a pause."""
-        moved, action = await self._keeper.store(record, event, news or News())
+        moved, action = await self._keeper.store(work, event, news)
         return await self.act(moved, action)
 
-    async def act(self, record: Record, action: Action) -> Record:
+    async def act(self, work: Work, action: Action) -> Record:
         """Carry out one action."""
         match action:
             case Action.SEND:
-                return await self._send(record)
+                return await self._send(work)
             case Action.RESOLVE:
-                return await self.report(record, plan(record, bool(self._chain(record))))
+                event = plan(work.record, bool(self._chain(work.record)))
+                return await self.report(work, event)
             case Action.LOOK:
-                return await self._look(record)
+                return await self._look(work)
             case Action.START_REVERSAL:
-                return await self._reverse(record)
+                return await self._reverse(work)
             case _:
-                return record
+                return work.record
 
-    async def _send(self, record: Record) -> Record:
+    async def _send(self, work: Work) -> Record:
         """One attempt under the msgid that is already durable."""
-        context, order = self._context, Order.from_bytes(record.request)
+        context, record = self._context, work.record
         institution = self._institution(record)
         try:
-            caller = await context.sessions.caller(institution, order)
+            caller = await context.sessions.caller(institution, work.order)
         except NoSignInError as error:
             event = Event.NOT_SENT_AGAIN if record.doubted else Event.NEVER_SENT
-            return await self.report(record, event, News(code=error.code, head=error.centre))
-        heard, news = await attempt(context, record, order, caller)
+            return await self.report(work, event, News(code=error.code, head=error.centre))
+        heard, news = await attempt(context, work, caller)
         event = hearing(record, heard, context.pace(institution))
         if event is Event.STALE_SIGN_IN:
-            await self._renew(institution, order, caller.sign_no)
-        return await self.report(record, event, news)
+            await self._renew(institution, work.order, caller.sign_no)
+        return await self.report(work, event, news)
 
-    async def _look(self, record: Record) -> Record:
-        context, order = self._context, Order.from_bytes(record.request)
+    async def _look(self, work: Work) -> Record:
+        context, record = self._context, work.record
         chain = self._chain(record)
         if not chain:
-            return await self.report(record, Event.ESCALATE, News(detail="no_look_here"))
-        sight = await look(await self._case(record, order), chain)
+            return await self.report(work, Event.ESCALATE, News(detail="no_look_here"))
+        sight = await look(await self._case(work), chain)
         pace = context.pace(self._institution(record))
         event = finding(record, sight.seen, context.clock.now_ms(), pace)
-        return await self.report(record, event, News(detail=sight.seen, output=sight.output))
+        return await self.report(work, event, News(detail=sight.seen, output=sight.output))
 
-    async def _reverse(self, record: Record) -> Record:
+    async def _reverse(self, work: Work) -> Record:
         """2601: its msgid and that it is under way are durable before a byte leaves."""
-        context, order = self._context, Order.from_bytes(record.request)
+        context, record = self._context, work.record
         institution = self._institution(record)
         marked = msgspec.structs.replace(
             record,
             reversal_msgid=await context.msgids.draw(record.tenant),
             in_flight_until_ms=context.flight_until_ms(institution.gateway_settings.money_s),
         )
-        marked, _ = await self._keeper.store(marked, Event.REVERSAL_SENT)
-        psn_no = keys_of(msgspec.json.decode(order.input)).psn_no
+        sent, _ = await self._keeper.store(work.at(marked), Event.REVERSAL_SENT)
+        psn_no = keys_of(work.data).psn_no
         asked = {"data": {"psn_no": psn_no, "omsgid": record.msgid, "oinfno": record.infno}}
-        answer = await self._ask(marked, order, REVERSAL, asked)
+        answer = await self._ask(sent, REVERSAL, asked)
         rule = answer.rule if isinstance(answer, Refused) else type(answer).__name__
-        return await self.report(marked, reversal_event(answer), News(detail=rule))
+        return await self.report(sent, reversal_event(answer), News(detail=rule))
 
-    async def _case(self, record: Record, order: Order) -> Case:
-        data = msgspec.json.decode(order.input)
+    async def _case(self, work: Work) -> Case:
+        record, data = work.record, work.data
 
         async def query(infno: str, asked: dict[str, Any]) -> Answer:
-            return await self._ask(record, order, infno, asked)
+            return await self._ask(work, infno, asked)
 
         case = Case(record, data, keys_of(data), query)
         if record.effect != "reverse":
             return case
-        omsgid = str(data.get("data", {}).get("omsgid", "")) if isinstance(data, dict) else ""
+        omsgid = keys_of(data).omsgid
         found = await self._context.journal.find(FindBy(tenant=record.tenant, msgid=omsgid))
         if not omsgid or not found or found[0].effect == "reverse":
             return case
-        original = await self._case(found[0], Order.from_bytes(found[0].request))
+        original = await self._case(Work.of(found[0]))
         return case._replace(original=original, original_chain=self._chain(found[0]))
 
-    async def _ask(self, record: Record, order: Order, infno: str, data: dict[str, Any]) -> Answer:
+    async def _ask(self, work: Work, infno: str, data: dict[str, Any]) -> Answer:
         """One call on behalf of a record: a query under a msgid of its own, or its 2601."""
-        context, institution = self._context, self._institution(record)
+        context, record = self._context, work.record
+        institution = self._institution(record)
         transaction = institution.catalogue[infno]
         msgid = (
             record.reversal_msgid if infno == REVERSAL else await context.msgids.draw(record.tenant)
         )
         try:
-            caller = await context.sessions.caller(institution, order)
+            caller = await context.sessions.caller(institution, work.order)
         except NoSignInError as error:
             return NeverSent(reason=error.code)
         answer = await context.centre.ask(
@@ -160,7 +163,7 @@ class Resolver:
             )
         )
         if isinstance(answer, Refused) and answer.kind == "stale_sign_in":
-            await self._renew(institution, order, caller.sign_no)
+            await self._renew(institution, work.order, caller.sign_no)
             return NeverSent(reason="stale_sign_in")
         return answer
 

@@ -2,16 +2,13 @@
 
 from typing import NamedTuple
 
-import msgspec
-
 from bus.gateway.answer import Accepted, Denied, Refused, Unclear
 from bus.gateway.port import NeverSent
 from bus.lifecycle.machine import Heard
-from bus.lifecycle.record import Record
 from consumers.centre import Answer, Ask, Caller
 from consumers.context import FLIGHT_MARGIN_MS, Context
 from consumers.keeper import News
-from consumers.order import Order
+from consumers.work import Work, json_of
 
 NEVER_SENT_TRIES_MAX = 3
 """A request that certainly did not leave is tried again blindly, but not for ever."""
@@ -31,14 +28,15 @@ class Attempt(NamedTuple):
     news: News
 
 
-async def attempt(context: Context, record: Record, order: Order, caller: Caller) -> Attempt:
+async def attempt(context: Context, work: Work, caller: Caller) -> Attempt:
     """Send the record's request under its stored msgid and say what was heard.
 
     Only *never sent* is tried again here, within the time after which the record may be taken over.
     """
+    record = work.record
     institution = context.institutions[record.tenant]
     transaction = institution.catalogue[record.infno]
-    strict = transaction.encode_input(msgspec.json.decode(order.input))
+    strict = transaction.encode_input(work.data)
     answer: Answer = NeverSent(reason="deadline", retryable=False)
     for tries in range(NEVER_SENT_TRIES_MAX):
         left_ms = record.in_flight_until_ms - FLIGHT_MARGIN_MS - context.clock.now_ms()
@@ -77,7 +75,7 @@ def news_of(answer: Answer) -> News:
     """What the journal's story and the reply get of an answer. The story gets slugs only."""
     match answer:
         case Accepted(output=output, head=head, flags=flags):
-            return News(output=msgspec.json.decode(output), head=head, flags=flags)
+            return News(output=json_of(output), head=head, flags=flags)
         case Refused(head=head, rule=rule):
             return News(detail=rule, head=head)
         case Denied():
