@@ -13,8 +13,7 @@ from schemas.codes import CodeTables
 from schemas.data_files import Table, names, read
 from schemas.faulty_data import CatalogueError
 from schemas.fields import Field, amend, parse_line
-from schemas.nodes import Node, read_tree
-from schemas.nodes import Where as Place
+from schemas.nodes import Node, Place, read_tree
 from schemas.profile import Change, Profile, load_profile
 from schemas.transaction import MONEY, Facts, Lane, Transaction, Where
 

@@ -100,7 +100,7 @@ def parse_line(name: str, line: str) -> Field:
 def amend(field: Field, line: str) -> Field:
     """The field with some columns changed, as a profile does it: ``"required | text 15"``."""
     traits = _traits([column.strip() for column in line.split("|")])
-    if traits.get("required") is True:
+    if "required" in traits:
         traits.setdefault("when", None)
     return msgspec.structs.replace(field, **traits)
 

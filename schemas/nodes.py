@@ -65,11 +65,11 @@ class _Branch:
         self.fields: dict[str, Field] = {}
         self.children: dict[str, _Branch] = {}
 
-    def freeze(self, name: str, where: "Where") -> Node:
+    def freeze(self, name: str, place: "Place") -> Node:
         for child in self.children:
             if child in self.fields:
-                raise where.error(child, "is a field and a node")
-        nodes = tuple(branch.freeze(child, where) for child, branch in self.children.items())
+                raise place.error(child, "is a field and a node")
+        nodes = tuple(branch.freeze(child, place) for child, branch in self.children.items())
         fields = tuple(self.fields.values())
         needed = any(one.required for one in fields) or any(node.required for node in nodes)
         return Node(
@@ -81,39 +81,39 @@ class _Branch:
         )
 
 
-class Where(msgspec.Struct, frozen=True):
+class Place(msgspec.Struct, frozen=True):
     """A file and a section of it, for error texts."""
 
     file: str
     section: str
 
-    def at(self, node: str) -> "Where":
-        return Where(self.file, f"{self.section}.{node}")
+    def at(self, node: str) -> "Place":
+        return Place(self.file, f"{self.section}.{node}")
 
     def error(self, key: str, what: str) -> CatalogueError:
         return CatalogueError(self.file, f"[{self.section}] {key}".strip(), what)
 
 
-def read_tree(name: str, sections: Table, where: Where) -> Node:
+def read_tree(name: str, sections: Table, place: Place) -> Node:
     """The tree of one ``[infno.input]`` or ``[infno.output]`` table."""
     root = _Branch()
     own = {key: value for key, value in sections.items() if isinstance(value, str)}
-    root.fields = _lines(own, where)
+    root.fields = _lines(own, place)
     for key, section in sections.items():
         if isinstance(section, str):
             continue
         if not isinstance(section, dict):
-            raise where.error(key, "is neither a line nor a section")
-        branch = _place(root, key, where)
+            raise place.error(key, "is neither a line nor a section")
+        branch = _branch_of(root, key, place)
         if branch.fields:
-            raise where.error(key, "is given twice")
-        branch.fields = _section(section, where.at(key))
-        _check_conditions(branch.fields, where.at(key))
-    _check_conditions(root.fields, where)
-    return root.freeze(name, where)
+            raise place.error(key, "is given twice")
+        branch.fields = _section(section, place.at(key))
+        _check_conditions(branch.fields, place.at(key))
+    _check_conditions(root.fields, place)
+    return root.freeze(name, place)
 
 
-def _place(root: _Branch, key: str, where: Where) -> _Branch:
+def _branch_of(root: _Branch, key: str, place: Place) -> _Branch:
     if key == "[]":
         root.repeat = True
         return root
@@ -124,49 +124,49 @@ def _place(root: _Branch, key: str, where: Where) -> _Branch:
         branch = branch.children.setdefault(part.removesuffix("[]"), _Branch(part.endswith("[]")))
     name = last.removesuffix("[]")
     if not name or (name in branch.children and branch.children[name].fields):
-        raise where.error(key, "is no node name, or is given twice")
-    place = branch.children.setdefault(name, _Branch())
-    place.repeat, place.optional = last.endswith("[]"), key.endswith("?")
-    return place
+        raise place.error(key, "is no node name, or is given twice")
+    found = branch.children.setdefault(name, _Branch())
+    found.repeat, found.optional = last.endswith("[]"), key.endswith("?")
+    return found
 
 
-def _section(section: Table, where: Where) -> dict[str, Field]:
+def _section(section: Table, place: Place) -> dict[str, Field]:
     lines = dict(section)
     block, dropped = lines.pop("+", None), lines.pop("-", [])
     fields: dict[str, Field] = {}
     if block is not None:
-        fields.update(_block(block, where))
+        fields.update(_block(block, place))
     for name in dropped:
         if name not in fields:
-            raise where.error(name, f"is not in the block {block}")
+            raise place.error(name, f"is not in the block {block}")
         del fields[name]
-    fields.update(_lines(lines, where))
+    fields.update(_lines(lines, place))
     return fields
 
 
-def _block(block: str, where: Where) -> dict[str, Field]:
+def _block(block: str, place: Place) -> dict[str, Field]:
     blocks = read(BLOCKS_FILE)
     if block not in blocks:
-        raise where.error("+", f"there is no block {block} in {BLOCKS_FILE}")
-    return _lines(blocks[block], Where(BLOCKS_FILE, block))
+        raise place.error("+", f"there is no block {block} in {BLOCKS_FILE}")
+    return _lines(blocks[block], Place(BLOCKS_FILE, block))
 
 
-def _lines(lines: Table, where: Where) -> dict[str, Field]:
+def _lines(lines: Table, place: Place) -> dict[str, Field]:
     fields: dict[str, Field] = {}
     for name, line in lines.items():
         if not isinstance(line, str):
-            raise where.error(name, "is not a line of text")
+            raise place.error(name, "is not a line of text")
         try:
             fields[name] = parse_line(name, line)
         except ValueError as error:
-            raise where.error(name, str(error)) from error
+            raise place.error(name, str(error)) from error
     return fields
 
 
-def _check_conditions(fields: dict[str, Field], where: Where) -> None:
+def _check_conditions(fields: dict[str, Field], place: Place) -> None:
     for one in fields.values():
         if one.when is not None and one.when.field not in fields:
-            raise where.error(one.name, f"depends on {one.when.field}, which is not in this node")
+            raise place.error(one.name, f"depends on {one.when.field}, which is not in this node")
         for old in one.was:
             if old in fields:
-                raise where.error(one.name, f"its old name {old} is a field of its own")
+                raise place.error(one.name, f"its old name {old} is a field of its own")

@@ -68,4 +68,5 @@ def test_a_profile_changes_only_the_columns_it_names() -> None:
 def test_required_in_a_profile_takes_the_place_of_a_condition() -> None:
     field = parse_line("card_sn", "卡识别码 | text 32 | required when t=03")
     assert amend(field, "required").when is None
+    assert amend(field, "optional").when is None
     assert amend(field, "text 40").when is not None
