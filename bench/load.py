@@ -57,10 +57,13 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     broker_cpu_ms: float
     stub_cpu_ms: float
     client_cpu_ms: float
+    others_cores: float
+    """Cores that everything else on the machine kept busy meanwhile."""
 
 
 class _Marks(msgspec.Struct, frozen=True):
     at: float
+    busy_s: float
     cpu: tuple[float, float, float, float]
 
 
@@ -145,24 +148,29 @@ class _Loop:
         watched = self._load.watched
         groups = (watched.worker, watched.broker, watched.stub)
         used = tuple(proc.cpu_s(pids) for pids in groups)
-        return _Marks(time.perf_counter(), (*used, time.process_time()))
+        own = time.process_time()
+        return _Marks(time.perf_counter(), proc.machine_busy_s(), (*used, own))
 
     def _window(self, before: _Marks, after: _Marks) -> Window:
         done = len(self.latencies_s)
         if not done:
             raise LoadError("no request was answered inside the window")
         ordered = sorted(self.latencies_s)
-        used = [(b - a) * 1000 / done for a, b in zip(before.cpu, after.cpu, strict=True)]
+        seconds = [b - a for a, b in zip(before.cpu, after.cpu, strict=True)]
+        used = [one * 1000 / done for one in seconds]
+        wall = after.at - before.at
+        others = (after.busy_s - before.busy_s - sum(seconds)) / wall
         return Window(
             requests=self._sent,
             measured=done,
-            per_s=done / (after.at - before.at),
+            per_s=done / wall,
             p50_ms=ordered[done // 2] * 1000,
             p99_ms=ordered[min(done - 1, done * 99 // 100)] * 1000,
             worker_cpu_ms=used[0],
             broker_cpu_ms=used[1],
             stub_cpu_ms=used[2],
             client_cpu_ms=used[3],
+            others_cores=max(others, 0.0),
         )
 
 

@@ -49,6 +49,13 @@ def cpu_s(pids: list[int]) -> float:
     return total
 
 
+def machine_busy_s() -> float:
+    """CPU seconds the whole machine has worked so far; time stolen by its host counts."""
+    line = Path("/proc/stat").read_text(encoding="ascii").partition("\n")[0]
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, line.split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / TICKS_PER_S
+
+
 def start(argv: list[str], log: Path, env: dict[str, str]) -> subprocess.Popen[bytes]:
     """Start a process from the repository's root with its output in ``log``.
 

@@ -22,6 +22,10 @@ BAR_NAMES = {
 }
 
 
+QUIET_CORES = 0.15
+"""Above this much work of others the figures, and the ratios too, say little."""
+
+
 def lines(result: Result) -> list[str]:
     """The result as text for a terminal."""
     out = [f"{'':36} {'req/s':>7} {'p50 ms':>8} {'p99 ms':>8}   CPU ms: worker broker"]
@@ -36,6 +40,10 @@ def lines(result: Result) -> list[str]:
     if result.stages_ms:
         stages = ", ".join(f"{name} {ms:.1f}" for name, ms in result.stages_ms.items())
         out.append(f"mean ms in the worker's stages: {stages}")
+    if (others := _others_cores(result)) > QUIET_CORES:
+        out.append(
+            f"note: other work kept {others:.1f} cores busy; measure again on a quiet machine"
+        )
     for bar in result.bars:
         verdict = "holds" if bar.holds else "FAILS"
         name, measured = BAR_NAMES[bar.name], _measured(bar)
@@ -59,6 +67,8 @@ def document(result: Result) -> str:
         ),
         "",
         *_table(result),
+        "",
+        f"Other work on the machine meanwhile: {_others_cores(result):.2f} cores.",
         *_stages(result),
         "",
         "| bar | at least | measured | holds |",
@@ -114,6 +124,11 @@ def _stages(result: Result) -> list[str]:
         return []
     stages = ", ".join(f"{name} {ms:.1f}" for name, ms in result.stages_ms.items())
     return ["", f"Mean milliseconds in the worker's stages, from its own metrics page: {stages}."]
+
+
+def _others_cores(result: Result) -> float:
+    found = [*result.figures.values(), *([result.slow.figures] if result.slow else [])]
+    return max(one.others_cores for one in found)
 
 
 def _row(name: str, one: Figures) -> str:

@@ -19,6 +19,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     broker_cpu_ms: float
     stub_cpu_ms: float
     client_cpu_ms: float
+    others_cores: float
     requests: int
     rounds_per_s: tuple[float, ...]
 
@@ -94,7 +95,7 @@ def figures(windows: list[Window]) -> Figures:
     def middle(name: str) -> float:
         return round(median(getattr(window, name) for window in windows), 4)
 
-    names = ("per_s", "p50_ms", "p99_ms")
+    names = ("per_s", "p50_ms", "p99_ms", "others_cores")
     cpu = ("worker_cpu_ms", "broker_cpu_ms", "stub_cpu_ms", "client_cpu_ms")
     return Figures(
         **{name: middle(name) for name in (*names, *cpu)},
