@@ -14,7 +14,9 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from bus.gateway.connection import AnswerLimits
+from bus.gateway.limits import Slots
 from bus.gateway.line import Line, TransportFault, connect_fault, line_of
+from bus.gateway.transport import WAITERS_MAX, take_slot
 
 _current_line: ContextVar[Line | None] = ContextVar("gateway_line", default=None)
 
@@ -34,6 +36,7 @@ class TracedAiohttpTransport(httpx.AsyncBaseTransport):
         self._ssl_context = ssl_context
         self._connections_max = connections_max
         self._keepalive_s = keepalive_s
+        self._slots = Slots(connections_max, WAITERS_MAX)
         self._inner = AiohttpTransport(
             verify=ssl_context or ssl.create_default_context(),
             trust_env=False,
@@ -60,7 +63,17 @@ class TracedAiohttpTransport(httpx.AsyncBaseTransport):
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        line = line_of(request)
+        timeouts = request.extensions.get("timeout") or {}
+        await take_slot(self._slots, timeouts.get("pool"))
+        try:
+            # aiohttp bounds DNS by the limit that httpx calls "pool": its own queue is never used.
+            connect_s = timeouts.get("connect")
+            request.extensions["timeout"] = {"connect": connect_s, "pool": connect_s}
+            return await self._exchange(request, line_of(request))
+        finally:
+            self._slots.give_back()
+
+    async def _exchange(self, request: httpx.Request, line: Line) -> httpx.Response:
         token = _current_line.set(line)
         try:
             response = await self._inner.handle_async_request(request)
@@ -127,8 +140,6 @@ def _fault(error: Exception, line: Line) -> TransportFault:
     if not line.crossed:
         if isinstance(error, ValueError):
             return TransportFault("config", type(error).__name__)
-        if isinstance(error, httpx.TimeoutException) and not line.phase:
-            return TransportFault("no_slot", "connections")
         return connect_fault(error)
     if isinstance(error, aiohttp.ClientResponseError | ValueError):
         return TransportFault("bad_http", type(error).__name__)

@@ -50,7 +50,7 @@ class HttptoolsTransport(httpx.AsyncBaseTransport):
         line = line_of(request)
         timeouts = request.extensions.get("timeout") or {}
         payload = _head(request) + await request.aread()
-        await self._take_slot(timeouts)
+        await take_slot(self._slots, timeouts.get("pool"))
         try:
             return await self._exchange(request, payload, line, timeouts)
         finally:
@@ -63,15 +63,6 @@ class HttptoolsTransport(httpx.AsyncBaseTransport):
                 connection.close()
             stack.clear()
         await asyncio.sleep(0)  # let the loop carry the closes out
-
-    async def _take_slot(self, timeouts: dict[str, Any]) -> None:
-        if self._slots.take_now():
-            return
-        try:
-            async with asyncio.timeout(timeouts.get("pool")):
-                await self._slots.take()
-        except (NoSlotError, TimeoutError):
-            raise TransportFault("no_slot", "connections") from None
 
     async def _exchange(
         self, request: httpx.Request, payload: bytes, line: Line, timeouts: dict[str, Any]
@@ -149,6 +140,17 @@ class HttptoolsTransport(httpx.AsyncBaseTransport):
         except (OSError, TimeoutError, UnicodeError) as error:
             raise connect_fault(error) from None
         return connection
+
+
+async def take_slot(slots: Slots, wait_s: float | None) -> None:
+    """Wait for a connection's slot, at most ``wait_s``; ``TransportFault`` no_slot after that."""
+    if slots.take_now():
+        return
+    try:
+        async with asyncio.timeout(wait_s):
+            await slots.take()
+    except (NoSlotError, TimeoutError):
+        raise TransportFault("no_slot", "connections") from None
 
 
 def _origin(url: httpx.URL) -> Origin:
