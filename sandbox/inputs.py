@@ -9,12 +9,14 @@ from sandbox.fields import Json
 from sandbox.refusals import RefusedError
 from schemas.catalogue import UnknownTransactionError, load
 
+OFF = "none"
+
 
 class Inputs:
-    """Field checks of one profile; ``profile`` empty switches them off."""
+    """Field checks of one profile; the name ``none`` switches them off."""
 
     def __init__(self, profile: str) -> None:
-        self._catalogue = load(profile) if profile else None
+        self._catalogue = None if profile == OFF else load(profile)
 
     def check(self, infno: str, given: Json) -> None:
         """Refuses an input with a fault, naming the place but never the value."""

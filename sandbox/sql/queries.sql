@@ -155,9 +155,6 @@ select count(*) from fee_rows where mdtrt_id = :mdtrt_id and status <> 'void'
 -- name: row
 select * from fee_rows where mdtrt_id = :mdtrt_id and feedetl_sn = :feedetl_sn
 
--- name: row_refunds
-select count(*) from fee_rows where mdtrt_id = :mdtrt_id and init_feedetl_sn = :feedetl_sn and status <> 'void'
-
 -- name: rows_settle
 update fee_rows set status = 'settled', setl_id = :setl_id
 where mdtrt_id = :mdtrt_id and status = 'live' and :chrg_bchno in ('', chrg_bchno)

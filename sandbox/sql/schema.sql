@@ -47,6 +47,7 @@ create table if not exists visits (
     endtime text not null, msgid text not null, at_ms integer not null, info text not null
 ) without rowid;
 create index if not exists visits_by_person on visits (psn_no, tenant);
+create index if not exists visits_by_msgid on visits (msgid);
 create index if not exists visits_by_number on visits (tenant, ipt_otp_no);
 create index if not exists visits_by_state on visits (kind, state, tenant);
 

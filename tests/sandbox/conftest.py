@@ -16,6 +16,23 @@ def shared_centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CentrePr
         yield process
 
 
+@pytest.fixture(scope="session")
+def plain_centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CentreProcess]:
+    """Like the shared one, but without the field checks of the catalogue: its own rules only."""
+    folder = tmp_path_factory.mktemp("sandbox")
+    with CentreProcess(folder / "books", "--profile", "none") as process:
+        yield process
+
+
+@pytest.fixture
+def plain_hospital(plain_centre: CentreProcess) -> Iterator[Hospital]:
+    """A signed-in hospital at the sandbox without field checks."""
+    with Hospital(plain_centre) as one:
+        one.receive("employee")
+        one.sign_in()
+        yield one
+
+
 @pytest.fixture
 def hospital(shared_centre: CentreProcess) -> Iterator[Hospital]:
     """A hospital nobody else uses, signed in, with a patient of its own."""
