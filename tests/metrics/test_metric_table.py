@@ -38,6 +38,14 @@ def test_every_metric_has_a_name_that_follows_the_conventions(name: str) -> None
     assert bool(metric.buckets) == (metric.kind == "histogram")
 
 
+def test_every_metric_is_set_by_somebody() -> None:
+    sources = [file.read_text("utf-8") for file in (ROOT / "consumers").rglob("*.py")]
+    text = "\n".join(sources)
+    names = {name for name in vars(Metrics()) if not name.startswith("_")} - {"registry", "stage"}
+    assert {name for name in names if not re.search(rf"metrics\.{name}\b", text)} == set()
+    assert {stage for stage in STAGES if f'stage["{stage}"]' not in text} == set()
+
+
 def test_no_label_is_named_after_something_personal() -> None:
     labels = {label for metric in declared().values() for label in metric.labels}
     assert labels == {"infno", "status", "stage", "state", "gateway", "queue", "reason", "result"}
