@@ -100,7 +100,7 @@ async def hospital(
     for program in ("cashier-1", "cashier-2"):
         client = await stack.enter_async_context(
             HisClient.connect(
-                stage.url,
+                stage.his_url(tenant),
                 tenant=tenant,
                 key_store=MemoryKeyStore(),
                 reply_queue=program,

@@ -6,6 +6,7 @@ ended here by its own id.
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from typing import Any, Self
 import msgspec
 
 from bus.gm import Keyring
+from bus.topology.permissions import SALT_BYTES, Account, Role, definitions, password_hash
 from compose.node import USER, PrivateNode
 
 HOSPITALS = {
@@ -67,6 +69,8 @@ class Stage:
         self._sandbox: subprocess.Popen[bytes] | None = None
         self.workers: list[subprocess.Popen[bytes]] = []
         self._logs = 0
+        # The node may be shared, so the names of its users are this stage's own.
+        self._passwords = {user: secrets.token_urlsafe(24) for user in self._users()}
 
     # -- life ------------------------------------------------------------------------------------
 
@@ -90,7 +94,7 @@ class Stage:
         self.base.mkdir(parents=True, exist_ok=True)
         if self._own_node:
             self.node.start()
-        self.node.add_vhost(self.vhost)
+        self.node.import_definitions(self._definitions())
         self.start_sandbox()
         self.write_config()
         self.start_worker()
@@ -104,6 +108,29 @@ class Stage:
             end(self._sandbox)
         if self._own_node:
             self.node.stop()
+
+    def _users(self) -> dict[str, tuple[Role, str]]:
+        """Broker users of this stage: role and tenant by name."""
+        users = {f"{self.vhost}-worker": (Role.WORKER, "")}
+        return users | {self.his_user(code): (Role.HIS, code) for code in HOSPITALS}
+
+    def _accounts(self) -> list[Account]:
+        """The users with the rights the bus gives them."""
+        return [
+            Account(
+                user=user,
+                role=role,
+                tenant=tenant,
+                password_hash=password_hash(self._passwords[user], secrets.token_bytes(SALT_BYTES)),
+            )
+            for user, (role, tenant) in self._users().items()
+        ]
+
+    def _definitions(self) -> dict[str, Any]:
+        found = definitions((), self.vhost, self._accounts())
+        everything = {"configure": ".*", "write": ".*", "read": ".*"}
+        found["permissions"].append({"user": USER, "vhost": self.vhost, **everything})
+        return found
 
     # -- parts -----------------------------------------------------------------------------------
 
@@ -121,7 +148,7 @@ class Stage:
     def write_config(self) -> None:
         """The configuration file of the worker, its keys and its broker password."""
         secret, keys = self.base / "broker-password", self.base / "journal-keys"
-        write_private(secret, self.node.password)
+        write_private(secret, self._passwords[f"{self.vhost}-worker"])
         if not keys.exists():
             write_private(keys, Keyring.generate_text())
         self.config.write_text(self.config_text(secret, keys), encoding="utf-8")
@@ -132,13 +159,14 @@ class Stage:
         institutions = "\n".join(
             f"[institutions.{code}]\n"
             f'name = "{name}"\ngateway = "centre"\nmdtrtarea_admvs = "530102"\n'
+            f'users = ["{self.his_user(code)}"]\n'
             'mac = "02-00-00-00-00-01"\nip = "127.0.0.1"\n'
             'where = { 1101 = "centre", 1191 = "centre", 1192 = "centre" }\n'
             for code, name in HOSPITALS.items()
         )
         return f"""\
 [broker]
-url = "amqp://{USER}@127.0.0.1:{self.node.port}/{self.vhost}"
+url = "amqp://{self.vhost}-worker@127.0.0.1:{self.node.port}/{self.vhost}"
 password_file = "{secret}"
 reconnect_s_max = 0.5
 
@@ -189,9 +217,18 @@ centre_s = {timing.centre_s}
 
     # -- use -------------------------------------------------------------------------------------
 
+    def his_user(self, tenant: str) -> str:
+        """The broker user of a hospital's HIS."""
+        return f"{self.vhost}-his-{tenant}"
+
+    def his_url(self, tenant: str) -> str:
+        """The broker address for a HIS program of this hospital."""
+        user = self.his_user(tenant)
+        return self.node.url(self.vhost, user, self._passwords[user])
+
     @property
-    def url(self) -> str:
-        """The broker address for a HIS program."""
+    def admin_url(self) -> str:
+        """The broker address of an administrator, for looking at what is there."""
         return self.node.url(self.vhost)
 
     def admin(self, path: str, body: Any = None, method: str = "") -> Any:
