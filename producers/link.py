@@ -46,6 +46,7 @@ _FAULTS = (AMQPError, PAMQPException, OSError, RuntimeError, TimeoutError)
 _REASONS: dict[type[BaseException], str] = {
     ChannelLockedResource: "another program uses this reply queue",
     ChannelAccessRefused: "this broker user may not use this reply queue or tenant",
+    ChannelNotFoundEntity: "the exchanges of the bus are not on this broker and virtual host",
     ProbableAuthenticationError: "wrong broker user or password",
 }
 

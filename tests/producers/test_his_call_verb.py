@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from bus.command_line import main
-from tests.producers.his_access import HisAccess
+from tests.conftest import Vhost
+from tests.producers.his_access import TENANT, HisAccess
 from tests.producers.his_responder import Responder
 
 Capture = pytest.CaptureFixture[str]
@@ -74,3 +75,25 @@ async def test_what_was_not_sent_says_so(
     (tmp_path / "input.json").write_text('{"input": {"data": {}}}', encoding="utf-8")
     assert await yibao(his, tmp_path, "2207") == 0
     assert json.loads(responder.seen[-1].body)["input"] == {"data": {}}
+
+
+async def test_the_address_may_come_from_the_configuration_file(
+    vhost: Vhost,
+    responder: Responder,
+    tmp_path: Path,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("YIBAO_KEYS", str(tmp_path / "new folder" / "keys.sqlite3"))
+    monkeypatch.setenv("YIBAO_TEST_KEYS", f"k1 {'0' * 64}")
+    broker = vhost.settings()
+    config, file = tmp_path / "yibao.toml", tmp_path / "input.json"
+    config.write_text(
+        f'[broker]\nurl = "{broker.url}"\npassword_file = "{broker.password_file}"\n'
+        '[journal]\nkeys_env = "YIBAO_TEST_KEYS"\n',
+        encoding="utf-8",
+    )
+    file.write_text('{"data": {}}', encoding="utf-8")
+    words = ["call", "2207", "--tenant", TENANT, "--input", str(file), "--config", str(config)]
+    assert await asyncio.to_thread(main, words) == 0, capsys.readouterr().err
+    assert responder.seen[0].user_id == "yibao-admin"

@@ -16,6 +16,7 @@ from producers import (
     BlockingHisClient,
     FileKeyStore,
     HisClient,
+    KeyStoreError,
     MemoryKeyStore,
     NotConnectedError,
     OutcomeUnknownError,
@@ -24,6 +25,7 @@ from producers import (
 from producers.link import LinkSettings
 from schemas.contract import Status
 from tests.producers.his_access import HisAccess, give_access
+from tests.producers.his_cable import through_cable
 from tests.producers.his_responder import Responder
 
 INPUT = {"data": {"psn_no": "1", "medfee_sumamt": "100.00"}}
@@ -98,6 +100,46 @@ async def test_two_programs_cannot_share_one_reply_queue(
     async with program():
         with pytest.raises(NotConnectedError, match="another program"):
             await program().__aenter__()
+
+
+async def test_a_broker_without_the_bus_is_named_as_such(
+    his: HisAccess, keys: FileKeyStore
+) -> None:
+    queue = f"{reply_queue(his.tenant)}.cashier-7"
+    settings = LinkSettings(url=his.url, tenant=his.tenant, reply_queue=queue, connect_s=1.0)
+    with pytest.raises(NotConnectedError, match="exchanges of the bus"):
+        await HisClient(settings, keys, {}).__aenter__()
+
+
+class FullDisk(MemoryKeyStore):
+    """A key store that cannot write outcomes as long as ``full`` is set."""
+
+    full = True
+
+    def record(self, key: str, reply: bytes, *, final: bool) -> bool:
+        if self.full:
+            raise KeyStoreError("the key store cannot be used")
+        return super().record(key, reply, final=final)
+
+
+async def test_an_outcome_that_could_not_be_kept_is_delivered_again_after_the_next_connect(
+    his: HisAccess, responder: Responder, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = FullDisk()
+    async with through_cable(his) as (cable, near):
+        client = HisClient.connect(
+            near.url, tenant=his.tenant, key_store=store, reply_queue="cashier-7"
+        )
+        async with client as one:
+            assert (await one.call("2207", INPUT, key="bill-1")).status is Status.SUCCEEDED
+            assert await one.unfinished() == ("bill-1",), "told, but not on the disk"
+            store.full = False
+            cable.pull()
+            async with asyncio.timeout(20):
+                while await one.unfinished():  # noqa: ASYNC110 - polls what another task writes
+                    await asyncio.sleep(0.02)
+    assert responder.asked == {"bill-1": 1}
+    assert "could not be kept" in caplog.text
 
 
 def test_the_blocking_face_serves_many_threads(
