@@ -181,6 +181,29 @@ async def test_the_write_ahead_file_is_emptied_when_it_grew_too_long(
     await journal.close()
 
 
+async def test_a_reader_that_stands_still_holds_up_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "WAL_PAGES_MAX", 20)
+    monkeypatch.setattr(checkpoint, "EVERY_S", 0.01)
+    journal = make_sqlite(tmp_path)
+    await journal.open()
+    await begun(journal, record())
+    other = sqlite3.connect(tmp_path / "journal.sqlite3", isolation_level=None)
+    other.execute("BEGIN")
+    assert other.execute("SELECT count(*) FROM requests").fetchone() == (1,)
+    for _ in range(30):
+        await begun(journal, record())
+    wal = tmp_path / "journal.sqlite3-wal"
+    assert wal.stat().st_size > 21 * 4200
+    assert other.execute("SELECT count(*) FROM requests").fetchone() == (1,)
+    other.execute("COMMIT")
+    other.close()
+    await until(lambda: wal.stat().st_size <= 21 * 4200)
+    assert journal.counts.failures == 0
+    await journal.close()
+
+
 async def test_every_commit_is_durable_by_its_settings(sqlite: SqliteJournal) -> None:
     parts = sqlite._parts()
     await sqlite.check()

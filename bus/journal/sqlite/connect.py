@@ -11,6 +11,11 @@ from bus.journal.port import JournalUnavailableError
 LOCK_WAIT_S = 5.0
 """How long a writer waits for another process that shares the file. A group commit takes
 milliseconds; five seconds of lock mean that something is wrong, and callers must know."""
+LOCK_POLL_S = 0.001
+"""SQLite's own waiting pauses up to 100 ms between two tries, which a busy neighbour wins for
+seconds; the gap between two group commits is about a millisecond."""
+SHRINK_WAIT_MS = 50
+"""A reader that stands still must not hold up the writer for longer, twice a second at most."""
 CACHE_KIB = 32_000
 STATEMENTS_MAX = 128
 """More than there are statements: each is prepared once per connection."""
@@ -64,6 +69,28 @@ def connect(path: str, *, query_only: bool = False) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def begin(db: sqlite3.Connection) -> None:
+    """Take the write lock of the file within ``LOCK_WAIT_S``; ``sqlite3.OperationalError`` when
+    another process does not let go of it."""
+    until = time.monotonic() + LOCK_WAIT_S
+    db.execute("PRAGMA busy_timeout = 0")
+    while True:
+        try:
+            db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(LOCK_POLL_S)
+        else:
+            return
+
+
+def shrink(db: sqlite3.Connection) -> None:
+    """Empty the write-ahead file, unless a reader or another writer stands in the way."""
+    db.execute(f"PRAGMA busy_timeout = {SHRINK_WAIT_MS}")
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def _set(db: sqlite3.Connection, pragma: str) -> None:

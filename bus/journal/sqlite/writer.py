@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 
 from bus.journal.port import JournalUnavailableError
-from bus.journal.sqlite.connect import connect
+from bus.journal.sqlite.connect import begin, connect, shrink
 from bus.journal.sqlite.transaction import Transaction
 
 T = TypeVar("T")
@@ -142,11 +142,11 @@ class Writer:
         with a savepoint round each: that costs nothing as long as nothing fails."""
         try:
             db = self._connect()
-            db.execute("BEGIN IMMEDIATE")
+            begin(db)
             outcomes = _run_all(db, group)
             if outcomes is None:
                 db.execute("ROLLBACK")
-                db.execute("BEGIN IMMEDIATE")
+                begin(db)
                 outcomes = _run_each(db, group)
             db.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - whatever it was, those who wait must hear of it
@@ -171,7 +171,7 @@ class Writer:
 
     def _shrink(self) -> None:
         try:
-            self._connect().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            shrink(self._connect())
         except (sqlite3.Error, OSError):
             self._disconnect()
 
