@@ -3,7 +3,7 @@
 As a library::
 
     with PrivateNode(Path(".run/node")) as node:
-        vhost = node.add_vhost("hospital")
+        node.add_vhost("hospital")
         connect(node.url("hospital"))
 
 As a command (``python compose/node.py ...``)::
@@ -13,6 +13,7 @@ As a command (``python compose/node.py ...``)::
     stop  [--base DIR]                  node that ``start`` left running goes down
     ctl   [--base DIR] -- ARGUMENTS     rabbitmqctl against that node
 
+One file that needs nothing but the standard library: it also runs before anything is installed.
 Every process started here is ended by its own pid, never by name. When the owner dies without a
 word, a watchdog that holds the other end of a pipe ends the node in its place.
 """

@@ -33,7 +33,8 @@ def publish_frames(channel: int, message: Message, message_id: str, frame_bytes_
     """The frames that publish ``message`` on ``channel``.
 
     ``frame_bytes_max`` is the size agreed with the broker, 0 for none. ``ValueError`` when a name,
-    key or property is longer than the protocol can carry.
+    key, property or the headers are longer than the protocol can carry. An integer header beyond 64
+    bits goes as text.
     """
     body = message.body
     method = b"".join(
@@ -45,6 +46,8 @@ def publish_frames(channel: int, message: Message, message_id: str, frame_bytes_
         )
     )
     header = _content.pack(_BASIC, 0, len(body)) + _properties(message, message_id)
+    if frame_bytes_max and len(header) + _FRAME_EXTRA > frame_bytes_max:
+        raise ValueError(f"headers do not fit a frame of {frame_bytes_max} bytes")
     parts = [
         _frame.pack(_METHOD, channel, len(method)),
         method,
@@ -109,10 +112,10 @@ def _table(headers: dict[str, str | int]) -> bytes:
     parts = []
     for name, value in headers.items():
         parts.append(_short(name))
-        if isinstance(value, int):
+        if isinstance(value, int) and -(1 << 63) <= value < 1 << 63:
             parts.append(b"l" + _number.pack(value))
         else:
-            data = value.encode()
+            data = str(value).encode()
             parts.append(b"S" + _length.pack(len(data)) + data)
     table = b"".join(parts)
     return _length.pack(len(table)) + table

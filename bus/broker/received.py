@@ -2,8 +2,9 @@
 
 The client library's decoder ends the connection on a property that is not UTF-8. A HIS that writes
 GBK into its correlation id would so take down the worker, again at each redelivery. Here such a
-property is read with replacement characters, and a header table that cannot be read becomes
-``{UNREADABLE_HEADERS: True}``; nothing in a message raises.
+property is read with question marks, and a header table that cannot be read becomes
+``{UNREADABLE_HEADERS: True}``: whoever relies on a header must refuse such a message. Nothing in a
+message raises, and what was read always fits into a message of ours again.
 """
 
 from struct import error as struct_error
@@ -12,6 +13,9 @@ from typing import Final, Protocol
 from pamqp import decode
 
 UNREADABLE_HEADERS: Final = "x-unreadable"
+HEADERS_BYTES_MAX: Final = 32_768
+"""A header table beyond this counts as unreadable. Ours take some hundred bytes; a table must fit
+one frame (128 KiB), also when the message is sent on with headers of ours."""
 
 DELIVER: Final = b"\x00\x3c\x00\x3c"
 RETURN: Final = b"\x00\x3c\x00\x32"
@@ -141,10 +145,16 @@ def _read_properties(header: bytes, found: Received) -> None:
 
 def _text(data: bytes, at: int) -> tuple[str, int]:
     end = at + 1 + data[at]
-    return data[at + 1 : end].decode("utf-8", "replace"), end
+    try:
+        return data[at + 1 : end].decode(), end
+    except UnicodeDecodeError:
+        # A one-byte mark, so that the text is not longer on the wire than it was.
+        return data[at + 1 : end].decode("utf-8", "replace").replace("\ufffd", "?"), end
 
 
 def _headers(table: bytes) -> dict[str, object]:
+    if len(table) > HEADERS_BYTES_MAX:
+        return {UNREADABLE_HEADERS: True}
     try:
         return dict(decode.field_table(table)[1])
     except (ValueError, OverflowError, OSError, RecursionError, struct_error, IndexError):

@@ -78,7 +78,7 @@ async def test_properties_that_are_not_utf8_neither_end_the_connection_nor_stop_
     await bus.publish(Message(body=b"good", routing_key="q"))
     await until(lambda: len(seen) == 2, "both messages")
     assert [each.body for each in seen] == [b"gbk", b"good"]
-    assert "\ufffd" in seen[0].reply_to
+    assert "?" in seen[0].reply_to
     assert bus._link is link
     assert bus.connected
 
