@@ -133,6 +133,8 @@ class Centre:
             self.books.log("call_reached", n=received.n, refusal="unknown_transaction")
             return unknown_transaction(received.n)
         envelope = check(received.raw)
+        if envelope.infno != infno:
+            raise RefusedError("field_format", field="infno")
         self._inputs.check(infno, envelope.input)
         call = Call(envelope=envelope, books=self.books, now_ms=self.clock.now_ms())
         if infno in PURE:

@@ -24,6 +24,8 @@ from sandbox.signatures import Scheme
 SUMMARY = "run a stand-in centre with its own books, strict rules and scripted faults"
 
 HOST = "127.0.0.1"
+BACKLOG = 1024
+"""Connections waiting to be accepted: a load test opens hundreds at once."""
 STOP_S = 1.0
 """How long a stop waits for answers under way; silent calls are cut."""
 
@@ -48,7 +50,11 @@ def run(args: argparse.Namespace) -> int:
     if args.scheme != "none" and not os.environ.get(args.secret_env):
         sys.stderr.write("--scheme apikey|tif needs --secret-env with a variable that is set\n")
         return 2
-    asyncio.run(_serve(args))
+    try:
+        asyncio.run(_serve(args))
+    except OSError as error:
+        sys.stderr.write(f"the sandbox cannot start: {error}\n")
+        return 2
     return 0
 
 
@@ -79,7 +85,7 @@ async def _serve(args: argparse.Namespace) -> None:
 
 async def _bind(runner: web.BaseRunner, port: int) -> int:
     await runner.setup()
-    await web.TCPSite(runner, HOST, port).start()
+    await web.TCPSite(runner, HOST, port, backlog=BACKLOG).start()
     bound: int = runner.addresses[0][1]
     return bound
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sandbox.books import Books, queries
 from sandbox.centre import Centre, Received
 from sandbox.clock import SandboxClock
+from sandbox.envelope import MANDATORY
 from sandbox.inputs import Inputs
 from sandbox.seeding import seed
 from sandbox.transactions import HANDLERS
@@ -38,7 +39,7 @@ class Counter:
         given = {"opter_no": "1", "mac": "m", "ip": "i"}
         self.sign_no = self.ask("9001", {"signIn": given})["output"]["signinoutb"]["sign_no"]
 
-    def ask(self, infno: str, given: Json) -> Json:
+    def ask(self, infno: str, given: Json, /, **changed: Any) -> Json:
         self.serial += 1
         self.last = f"{CODE}20260101080000{self.serial:04d}"
         envelope = {
@@ -56,7 +57,7 @@ class Counter:
             "fixmedins_name": "示例市第一医院",
             "sign_no": self.sign_no,
             "input": given,
-        }
+        } | changed
         return self.centre.carry_out(self.take(msgspec.json.encode(envelope)))
 
     def take(self, body: bytes) -> Received:
@@ -289,6 +290,15 @@ def test_any_input_gets_an_answer_and_never_a_fault_of_the_sandbox(
     counter: Counter, infno: str, told: Json
 ) -> None:
     answer = counter.ask(infno, told)
+    assert answer["infcode"] in {0, -1}
+    assert "系统异常" not in answer["err_msg"]
+
+
+@settings(RELAXED, max_examples=100)
+@given(st.sampled_from(MANDATORY), JSON)
+def test_any_value_in_the_envelope_gets_an_answer(counter: Counter, name: str, value: Any) -> None:
+    card = {"mdtrt_cert_type": "02", "mdtrt_cert_no": seeded("employee").certno}
+    answer = counter.ask("1101", {"data": card}, **{name: value})
     assert answer["infcode"] in {0, -1}
     assert "系统异常" not in answer["err_msg"]
 
