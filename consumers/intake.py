@@ -3,7 +3,6 @@
 Pure: no clock, no journal, no broker. Garbage of any kind ends here and never raises.
 """
 
-import re
 from collections.abc import Mapping
 
 import msgspec
@@ -13,13 +12,10 @@ from bus.clock import from_rfc3339
 from bus.config.settings import InstitutionSettings
 from bus.topology import reply_queue
 from consumers.order import DIRECT_REPLY, Order
-from schemas.contract import Fault, RequestBody
+from schemas.contract import KEY_PATTERN, Fault, RequestBody
 from schemas.jsontext import JsonTextError, decode
 from schemas.problems import fault
 
-KEY_CHARS_MAX = 128
-"""A key is a name, not a payload; 128 holds a UUID with room for a HIS's own prefix."""
-KEY_PATTERN = re.compile(r"[\x21-\x7e]{1,128}")
 BROKER_NAMED = "amq."
 DEADLINE_DEFAULT_S = 120
 DEADLINE_EXAMPLE = "2026-11-23T10:15:00+08:00"
@@ -131,7 +127,7 @@ def property_faults(delivery: Delivery, envelope: Envelope) -> tuple[Fault, ...]
     """Faults of the properties: the key and the type."""
     faults = []
     if not KEY_PATTERN.fullmatch(envelope.key):
-        allowed = f"1-{KEY_CHARS_MAX} printable ASCII characters"
+        allowed = "1-128 printable ASCII characters"
         faults.append(fault("headers.idempotency-key", "bad_key", "幂等键", allowed))
     if delivery.type and delivery.type != envelope.infno:
         named = envelope.infno[:10]

@@ -15,7 +15,7 @@ from bus.lifecycle.machine import move
 from bus.lifecycle.record import FINAL, OPEN, Record, State, StoryLine
 from bus.lifecycle.table import Action, Event
 from consumers.checks import SUM_UNCHECKED, first_refusal, gather, settled_sum
-from consumers.context import Context
+from consumers.context import Context, Returned
 from consumers.institution import MONEY_EFFECTS, Institution
 from consumers.keeper import Keeper, Superseded
 from consumers.order import Order
@@ -29,6 +29,8 @@ from schemas.outcomes import outcome
 from schemas.transaction import Transaction
 from schemas.views import Keys, keys_of
 
+JOURNAL_PAUSE_S = 1.0
+"""Between two tries of a request while the journal cannot be written."""
 AWAIT_POLL_S = 0.25
 """How often a waiting request looks at its record; rare, and a read only."""
 
@@ -76,8 +78,11 @@ class KeptRequests:
             self._context.stopping.check()
             begun = await self._begin(record, refusal, said)
         except JournalUnavailableError:
+            # Whether this key was sent before cannot be known now, so nothing true can be answered:
+            # the message goes back and is asked again.
             self._context.metrics.journal_unavailable.inc()
-            return told_unkept("journal_unavailable", order)
+            await self._context.clock.sleep(JOURNAL_PAUSE_S)
+            raise Returned from None
         if isinstance(begun, Claimed):
             begun = await self._begin(record, "visit_busy", Said(infno=order.infno))
             if isinstance(begun, Claimed):

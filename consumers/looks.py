@@ -14,7 +14,7 @@ from bus.gateway.port import NeverSent
 from bus.lifecycle.machine import Seen
 from bus.lifecycle.record import Record, State
 from consumers.rows import first_row, rows_of
-from consumers.work import json_of
+from schemas.jsontext import reread
 from schemas.views import Keys
 
 VISITS_MAX = 20
@@ -72,7 +72,7 @@ async def rows(case: Case, infno: str, data: dict[str, Any], node: str) -> list[
     """Rows of a query's answer; a refusal that means *not found* is no rows."""
     answer = await case.query(infno, data)
     if isinstance(answer, Accepted):
-        output = json_of(answer.output)
+        output = reread(answer.output)
         if isinstance(output, list):
             return [row for row in output if isinstance(row, dict)]
         return rows_of(output, node)
@@ -86,7 +86,7 @@ async def settlement(case: Case, psn_no: str, setl_id: str, mdtrt_id: str) -> di
     asked = {"data": {"psn_no": psn_no, "setl_id": setl_id, "mdtrt_id": mdtrt_id}}
     answer = await case.query("5203", asked)
     if isinstance(answer, Accepted):
-        output = json_of(answer.output)
+        output = reread(answer.output)
         return output if isinstance(output, dict) else {}
     if isinstance(answer, Refused) and answer.kind == "not_found":
         return {}

@@ -2,8 +2,6 @@
 
 from typing import Any, NamedTuple
 
-import msgspec
-
 from bus.journal.port import FactChange
 from bus.lifecycle.record import Record
 from consumers.context import Context
@@ -13,6 +11,7 @@ from consumers.replies import Said, reply_bytes, times_of
 from consumers.rows import first_row, rows_of
 from consumers.work import Work
 from schemas.contract import CentreAnswer
+from schemas.jsontext import encode
 from schemas.views import settlement_faults
 
 
@@ -44,7 +43,7 @@ def decided(
     if output is not None:
         output = transaction.decode_output(output)
         flags = flags + amount_flags(context, institution, record, output)
-        encoded = msgspec.json.encode(output)
+        encoded = encode(output)
         memory = Memory(record.tenant, context.digest, context.clock.now_ms())
         facts = memory.of(record.infno, work.data, output)
     reply = reply_bytes(

@@ -17,8 +17,8 @@ from consumers.facts import TOKEN, Memory
 from consumers.kept import Asked, Told, told_unkept
 from consumers.replies import Said, reply_bytes
 from consumers.sessions import NoSignInError
-from consumers.work import json_of
 from schemas.contract import Times
+from schemas.jsontext import encode, reread
 from schemas.outcomes import outcome
 from schemas.views import keys_of
 
@@ -103,11 +103,11 @@ class PlainRequests:
     def _worded(self, asked: Asked, answer: Answer, said: Said) -> Told:
         match answer:
             case Accepted(output=output, head=head, flags=flags):
-                normal = asked.transaction.decode_output(json_of(output))
+                normal = asked.transaction.decode_output(reread(output))
                 code = "ok"
                 said = msgspec.structs.replace(
                     said,
-                    output=msgspec.json.encode(normal),
+                    output=encode(normal),
                     centre=head,
                     flags=said.flags + flags,
                 )
@@ -126,7 +126,7 @@ class PlainRequests:
         """A passed 1192, and when an e-voucher token was first seen."""
         context, order = self._context, asked.order
         memory = Memory(order.tenant, context.digest, context.clock.now_ms())
-        output: Any = json_of(answer.output)
+        output: Any = reread(answer.output)
         changes = memory.of(order.infno, asked.data, output)
         token = keys_of(asked.data)
         if order.infno in READS_TOKEN and token.mdtrt_cert_type == "01" and token.mdtrt_cert_no:

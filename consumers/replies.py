@@ -46,7 +46,7 @@ def reply_bytes(code: str, said: Said) -> bytes:
             message="。".join(parts),
             infno=said.infno,
             msgid=said.msgid,
-            output=msgspec.Raw(said.output) if said.output else None,
+            output=msgspec.Raw(said.output) if said.output else msgspec.UNSET,
             centre=said.centre,
             faults=tuple(fault.line() for fault in said.faults),
             attempts=said.attempts,

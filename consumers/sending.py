@@ -8,7 +8,8 @@ from bus.lifecycle.machine import Heard
 from consumers.centre import Answer, Ask, Caller
 from consumers.context import FLIGHT_MARGIN_MS, Context
 from consumers.keeper import News
-from consumers.work import Work, json_of
+from consumers.work import Work
+from schemas.jsontext import reread
 
 NEVER_SENT_TRIES_MAX = 3
 """A request that certainly did not leave is tried again blindly, but not for ever."""
@@ -75,7 +76,7 @@ def news_of(answer: Answer) -> News:
     """What the journal's story and the reply get of an answer. The story gets slugs only."""
     match answer:
         case Accepted(output=output, head=head, flags=flags):
-            return News(output=json_of(output), head=head, flags=flags)
+            return News(output=reread(output), head=head, flags=flags)
         case Refused(head=head, rule=rule):
             return News(detail=rule, head=head)
         case Denied():

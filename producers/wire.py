@@ -11,7 +11,7 @@ import msgspec
 from bus.clock import rfc3339
 from producers.errors import BadRequestError
 from producers.keys import Request
-from schemas.contract import Reply, RequestBody
+from schemas.contract import KEY_PATTERN, Reply, RequestBody
 
 DEADLINE_S = 60.0
 """Default: nothing goes to the centre later than this after the call; a cashier waits a minute."""
@@ -19,7 +19,6 @@ ANSWER_S = 180.0
 """Default wait for the reply after the deadline: a money call may last 120 s at the centre, then
 the bus tries 25 s to resolve a doubt before it says ``in_doubt``; the rest is margin."""
 
-_KEY = re.compile(r"[\x21-\x7e]{1,128}")
 _INFNO = re.compile(r"[0-9A-Z]{4,8}")
 _encoder = msgspec.json.Encoder(decimal_format="string", order=None)
 _sorted_encoder = msgspec.json.Encoder(decimal_format="string", order="sorted")
@@ -73,7 +72,7 @@ def build_request(
     the input follows the specification is judged by the bus.
     """
     key = options.get("key") or new_key()
-    if not _KEY.fullmatch(key):
+    if not KEY_PATTERN.fullmatch(key):
         raise BadRequestError("an idempotency key is 1 to 128 printable ASCII characters")
     if not _INFNO.fullmatch(infno):
         raise BadRequestError("a transaction number looks like 2207 or 2203A", key)

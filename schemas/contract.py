@@ -4,12 +4,15 @@ Names of exchanges, queues and headers live in ``bus.topology``; the codes and t
 people live in ``data/outcomes.toml`` (see ``schemas.outcomes``).
 """
 
+import re
 from enum import StrEnum
 from typing import Any
 
 import msgspec
 
 CONTRACT_VERSION = 1
+KEY_PATTERN = re.compile(r"[\x21-\x7e]{1,128}")
+"""An idempotency key is a name: 128 holds a UUID with room for a HIS's own prefix."""
 
 
 class Status(StrEnum):
@@ -91,7 +94,7 @@ class Reply(msgspec.Struct, kw_only=True, omit_defaults=True):
     message: str
     infno: str = ""
     msgid: str = ""
-    output: msgspec.Raw | None = None
+    output: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     centre: CentreAnswer | None = None
     faults: tuple[FaultLine, ...] = ()
     attempts: int = 0

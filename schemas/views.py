@@ -5,6 +5,7 @@ scope split (I3) and of who pays (I4), the funds add up (I5), the person's part 
 (I6), the funds listed one by one are the funds in sum (I7).
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
@@ -26,6 +27,29 @@ _OTHER_NAMES = {
     "psn_cash_pay": ("cash_payamt", "pdn_cash_pay"),
 }
 """5203 and older editions name these otherwise."""
+
+_FUND_PARTS = (
+    "hifp_pay",
+    "cvlserv_pay",
+    "hifes_pay",
+    "hifmi_pay",
+    "hifob_pay",
+    "maf_pay",
+    "oth_pay",
+)
+_SCOPE_PARTS = ("fulamt_ownpay_amt", "overlmt_selfpay", "preselfpay_amt", "inscp_scp_amt")
+_SUMMED = (
+    *_FUND_PARTS,
+    *_SCOPE_PARTS,
+    "medfee_sumamt",
+    "fund_pay_sumamt",
+    "psn_part_amt",
+    "hosp_part_amt",
+    "hifdm_pay",
+    "acct_pay",
+    "psn_cash_pay",
+)
+_USUAL = re.compile(r"-?[0-9]{1,18}\.[0-9]{2}\Z")
 
 
 class SettlementAmounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,10 +133,17 @@ def settlement_amounts(setlinfo: Mapping[str, Json]) -> SettlementAmounts:
 
 
 def _held(setlinfo: Mapping[str, Json], name: str) -> Decimal:
-    for one in (name, *_OTHER_NAMES.get(name, ())):
-        if not is_empty(setlinfo.get(one)):
-            return amount(setlinfo[one])
-    return Decimal(0)
+    return amount(_named(setlinfo, name))
+
+
+def _named(setlinfo: Mapping[str, Json], name: str) -> Json:
+    """What stands under a name or one of its others; empty when nothing does."""
+    value = setlinfo.get(name)
+    if is_empty(value):
+        for other in _OTHER_NAMES.get(name, ()):
+            if not is_empty(setlinfo.get(other)):
+                return setlinfo[other]
+    return value
 
 
 def settlement_faults(
@@ -123,29 +154,36 @@ def settlement_faults(
     """The identities a settlement breaks, such as ``("I4",)``; ``("amounts_unreadable",)`` when an
     amount is no number. ``fund_includes_acct``: ``fund_pay_sumamt`` counts ``acct_pay`` in."""
     try:
-        one = settlement_amounts(setlinfo)
+        one = {name: _cents(_named(setlinfo, name)) for name in _SUMMED}
         listed = _listed_funds(setldetail)
     except ValueError:
         return ("amounts_unreadable",)
-    funds = one.fund_pay_sumamt - (one.acct_pay if fund_includes_acct else 0)
-    parts = one.hifp_pay + one.cvlserv_pay + one.hifes_pay + one.hifmi_pay
-    parts += one.hifob_pay + one.maf_pay + one.oth_pay
-    scope = one.fulamt_ownpay_amt + one.overlmt_selfpay + one.preselfpay_amt + one.inscp_scp_amt
+    funds = one["fund_pay_sumamt"] - (one["acct_pay"] if fund_includes_acct else 0)
+    parts = sum(one[name] for name in _FUND_PARTS)
+    scope = sum(one[name] for name in _SCOPE_PARTS)
     closes = {
-        "I3": one.medfee_sumamt == scope,
-        "I4": one.medfee_sumamt == funds + one.psn_part_amt + one.hosp_part_amt,
-        "I5": funds in {parts, parts + one.hifdm_pay},
-        "I6": one.psn_part_amt == one.acct_pay + one.psn_cash_pay,
+        "I3": one["medfee_sumamt"] == scope,
+        "I4": one["medfee_sumamt"] == funds + one["psn_part_amt"] + one["hosp_part_amt"],
+        "I5": funds in {parts, parts + one["hifdm_pay"]},
+        "I6": one["psn_part_amt"] == one["acct_pay"] + one["psn_cash_pay"],
         "I7": listed is None or listed == funds,
     }
     return tuple(name for name, holds in closes.items() if not holds)
 
 
-def _listed_funds(setldetail: Iterable[Mapping[str, Json]]) -> Decimal | None:
-    """The sum of the funds listed; None when no row names an amount (one empty row occurs)."""
+def _listed_funds(setldetail: Iterable[Mapping[str, Json]]) -> int | Decimal | None:
+    """The sum of the funds listed, in cents; None when no row names an amount (one empty row
+    occurs)."""
     stated = [
-        amount(row["fund_payamt"])
+        _cents(row["fund_payamt"])
         for row in setldetail
         if not is_empty(row.get("fund_payamt")) and row.get("fund_pay_type") != PERSONAL_ACCOUNT
     ]
-    return sum(stated, Decimal(0)) if stated else None
+    return sum(stated) if stated else None
+
+
+def _cents(value: Json) -> int | Decimal:
+    """An amount in cents, exact whatever its digits; the usual text form costs no ``Decimal``."""
+    if type(value) is str and _USUAL.match(value):
+        return int(value[:-3] + value[-2:])
+    return amount(value) * 100

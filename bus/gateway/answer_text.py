@@ -109,13 +109,35 @@ def _text(value: Json) -> str:
     return str(value)
 
 
+class _Settled(msgspec.Struct):
+    """The usual shape, of which two fields are of interest; the rest is skipped, not decoded."""
+
+    setl_id: str = ""
+    medins_setl_id: str = ""
+
+
+class _Usual(msgspec.Struct):
+    setlinfo: _Settled
+
+
+_usual_decoder = msgspec.json.Decoder(_Usual)
+
+
 def setlinfo(output: bytes) -> dict[str, str]:
-    """The non-empty scalars of the settlement in an output: its ``setlinfo`` (object or list),
-    or the output itself where a gateway leaves that node out."""
+    """``setl_id`` and ``medins_setl_id`` of the settlement in an output, where they are not empty:
+    in its ``setlinfo`` (object or list), or in the output itself where that node is left out."""
+    try:
+        usual = msgspec.structs.asdict(_usual_decoder.decode(output).setlinfo)
+        return {name: text.strip() for name, text in usual.items() if text.strip()}
+    except _UNREADABLE:
+        return _unusual_setlinfo(output)
+
+
+def _unusual_setlinfo(output: bytes) -> dict[str, str]:
     try:
         outer = _first(_any_decoder.decode(output))
         inner = _first(outer.get("setlinfo")) or _first(outer.get("data")) or outer
-        fields = ((name, _text(item)) for name, item in inner.items())
+        fields = ((name, _text(inner.get(name))) for name in _Settled.__struct_fields__)
         return {name: text for name, text in fields if text}
     except _UNREADABLE:
         return {}
