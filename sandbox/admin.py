@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import web
 
 from sandbox.centre import Centre
-from sandbox.clock import moment_text
+from sandbox.clock import moment_text, wall
 from sandbox.facts import SeedPerson
 from sandbox.records import Person
 from sandbox.rules import lifecycle
@@ -200,6 +200,8 @@ def _plain(row: Json) -> Json:
         if name not in _NESTED
     }
     nested = {name: msgspec.json.decode(row[name]) for name in _NESTED & row.keys()}
+    if "at_ms" in row:
+        nested["at"] = moment_text(wall(row["at_ms"]))
     if "amounts" in row:
         nested["medins_setl_id"] = row["msgid"]
     return shown | nested

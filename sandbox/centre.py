@@ -26,9 +26,6 @@ from sandbox.transactions.sessions import check_sign_in
 
 _LOGGER = logging.getLogger("sandbox")
 
-PURE = frozenset({"1101", "1201", "2001", "2101", "5201", "5202", "5203", "5204", "5303"})
-"""Transactions that write nothing at all; 2206 and 2303 move a state and so are not among them."""
-
 _UNIQUE = frozenset({"write", "settle", "cancel", "reverse"})
 
 
@@ -137,7 +134,7 @@ class Centre:
             raise RefusedError("field_format", field="infno")
         self._inputs.check(infno, envelope.input)
         call = Call(envelope=envelope, books=self.books, now_ms=self.clock.now_ms())
-        if infno in PURE:
+        if infno in traits().read_only:
             check_sign_in(call)
             output = HANDLERS[infno](call)
             self.books.log("call_reached", n=received.n, refusal="")

@@ -23,9 +23,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Traits(msgspec.Struct, frozen=True, kw_only=True):
-    """How transactions are treated: infno -> effect, and the two lists."""
+    """How transactions are treated: infno -> effect, and the lists."""
 
     effects: dict[str, str]
+    read_only: frozenset[str]
     no_sign_in: frozenset[str]
     reversible: frozenset[str]
     limits: Limits
@@ -84,6 +85,7 @@ def traits() -> Traits:
     effects = {infno: effect for effect, list_ in raw["effects"].items() for infno in list_}
     return Traits(
         effects=effects,
+        read_only=frozenset(raw["effects"]["query"]) - frozenset(raw["forecasts"]["move_a_state"]),
         no_sign_in=frozenset(raw["sign_in"]["not_needed"]),
         reversible=frozenset(raw["reversal"]["reversible"]),
         limits=msgspec.convert(raw["limits"], Limits),

@@ -13,7 +13,7 @@ from sandbox.transactions.call import Call
 from sandbox.transactions.persons import E_VOUCHER, ID_CARD, SOCIAL_CARD, credential_owner
 from sandbox.transactions.registry import answers
 
-VERIFIED_BEFORE = ("2207", "2304", "2102")
+VERIFIED_BEFORE = ("2207", "2304")
 
 
 @answers("1191")

@@ -28,6 +28,28 @@ def test_the_ready_line_names_both_ports_and_sigterm_stops_cleanly(tmp_path: Pat
         assert process.wait(timeout=10) == 0
 
 
+def test_sigterm_does_not_wait_for_silent_calls(tmp_path: Path) -> None:
+    with CentreProcess(tmp_path / "books") as centre, Hospital(centre) as hospital:
+        hospital.receive("employee")
+        hospital.fault("9001", "timeout_before_commit")
+        hospital.patience(0.3)
+        with pytest.raises(httpx.ReadTimeout):
+            hospital.sign_in()
+        hospital.fault("9001", "late_commit", after_s=3600)
+        with pytest.raises(httpx.ReadTimeout):
+            hospital.sign_in()
+        assert centre.stop() == 0
+
+
+def test_two_sandboxes_cannot_have_one_port(tmp_path: Path) -> None:
+    with CentreProcess(tmp_path / "books") as centre:
+        command = [sys.executable, "-m", "sandbox", "--data", str(tmp_path / "more")]
+        command += ["--port", str(centre.port)]
+        done = subprocess.run(command, capture_output=True, check=False)
+        assert done.returncode == 2
+        assert b"cannot start" in done.stderr
+
+
 def test_a_scheme_without_its_secret_does_not_start(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "sandbox", "--data", str(tmp_path), "--scheme", "tif"]
     assert subprocess.run(command, capture_output=True, check=False).returncode == 2
