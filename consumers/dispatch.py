@@ -13,7 +13,8 @@ import msgspec
 from bus.broker.port import Delivery, Message, Publisher, PublishFailedError
 from bus.clock import rfc3339
 from bus.logs import log
-from bus.topology import PARKED_QUEUE
+from bus.topology import PARKED_QUEUE, RETRY_RUNGS_S, request_queue, retry_queue
+from bus.topology.names import by_its_own_route
 from consumers.context import Context, Returned
 from consumers.intake import Envelope, Limits, Refusal, address, read
 from consumers.kept import Asked, KeptRequests, Told, is_kept
@@ -95,9 +96,15 @@ class Dispatcher:
     async def _one(self, delivery: Delivery, *, expired: bool) -> None:
         context = self._context
         envelope = address(delivery, self._institutions)
+        if not own_route(delivery, envelope, expired=expired):
+            await self._park(delivery, "foreign_route")
+            return
         if not envelope.tenant:
             await self._park(delivery, "unknown_tenant")
             return
+        if delivery.timestamp_s and not delivery.redelivered:
+            waited_s = context.clock.now_ms() / 1000 - delivery.timestamp_s
+            context.metrics.stage["queue"].observe(max(waited_s, 0.0))
         answer = await self._answer(delivery, envelope, expired=expired)
         with context.metrics.stage["reply"].time():
             await context.replier.send(envelope, answer.body)
@@ -132,7 +139,7 @@ class Dispatcher:
         try:
             await self._park(delivery, "worker_fault")
             delivery.ack()
-        except PublishFailedError:
+        except (PublishFailedError, ValueError):
             delivery.requeue()
 
     async def _park(self, delivery: Delivery, reason: str) -> None:
@@ -161,6 +168,22 @@ class Dispatcher:
                 headers=headers,
             )
         )
+
+
+def own_route(delivery: Delivery, envelope: Envelope, *, expired: bool) -> bool:
+    """Whether the message was published by whom its routing key names.
+
+    The broker proves the tenant of what is published, not of what a queue of a HIS's own
+    dead-letters under somebody else's key. What the broker itself took from a request queue has
+    passed only through request queues and rungs.
+    """
+    if not expired:
+        return by_its_own_route(delivery.headers)
+    deaths = delivery.headers.get("x-death")
+    queues = {request_queue(envelope.infno), request_queue(envelope.infno, envelope.tenant)}
+    queues |= {retry_queue(seconds) for seconds in RETRY_RUNGS_S}
+    stops = deaths if isinstance(deaths, list) else [None]
+    return all(isinstance(stop, dict) and stop.get("queue") in queues for stop in stops)
 
 
 def unlisted(transaction: Transaction, data: Json) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from bus.journal.port import Fact, FactChange
-from consumers.rows import rows_of
+from consumers.rows import first_row, rows_of
 from schemas.views import Keys, keys_of
 
 Digest = Callable[[str, str], str]
@@ -28,16 +28,18 @@ class Memory:
         self._digest = digest
         self._now_ms = now_ms
 
-    def of(self, infno: str, data: Any, output: Any) -> tuple[FactChange, ...]:
-        """What is to be remembered after ``infno`` was accepted with ``data`` and ``output``."""
-        subject = keys_of(data)
+    def of(self, infno: str, data: Any, subject: Keys, output: Any) -> tuple[FactChange, ...]:
+        """What is to be remembered after ``infno`` was accepted with ``data`` (about ``subject``)
+        and ``output``."""
         base = infno.rstrip("A")
         if base in {"2204", "2301"}:
             return tuple(self._rows(data))
         if base in {"2205", "2302"}:
             return tuple(self._dropped(base, data, subject))
         if base in {"2207", "2304"}:
-            return self._settled(subject, keys_of(output).setl_id) + self._used(subject, infno)
+            return self._settled(
+                subject, str(first_row(output, "setlinfo").get("setl_id", ""))
+            ) + self._used(subject, infno)
         if base in {"2208", "2305"}:
             mark = self.fact(ROW, subject.mdtrt_id, mark="")
             return (FactChange(op="mark", fact=mark, where_mark=subject.setl_id),)

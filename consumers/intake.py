@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from bus.broker.port import Delivery
+from bus.broker.received import UNREADABLE_HEADERS
 from bus.clock import from_rfc3339
 from bus.config.settings import InstitutionSettings
 from bus.topology import reply_queue
@@ -126,6 +127,9 @@ def read(
 def property_faults(delivery: Delivery, envelope: Envelope) -> tuple[Fault, ...]:
     """Faults of the properties: the key and the type."""
     faults = []
+    if UNREADABLE_HEADERS in delivery.headers:
+        # The key may be among them; falling back to message_id could execute a request twice.
+        faults.append(fault("headers", "unreadable_headers", "消息头"))
     if not KEY_PATTERN.fullmatch(envelope.key):
         allowed = "1-128 printable ASCII characters"
         faults.append(fault("headers.idempotency-key", "bad_key", "幂等键", allowed))

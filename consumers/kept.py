@@ -91,7 +91,7 @@ class KeptRequests:
             return await self._known(begun.record, record, order)
         if begun.record.state in FINAL:
             return Told(begun.record.state, begun.record.reply)
-        return await self._drive(Work(begun.record, order, asked.data))
+        return await self._drive(Work(begun.record, order, asked.data, subject))
 
     async def _drive(self, work: Work) -> Told:
         """Send, and resolve what is unclear as far as the caller's patience goes."""

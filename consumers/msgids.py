@@ -7,6 +7,7 @@ import asyncio
 from dataclasses import dataclass
 
 from bus.clock import Clock, centre_time
+from bus.journal.numbers import format_msgid
 from bus.journal.port import Msgids
 
 BLOCK_MAX = 64
@@ -21,11 +22,6 @@ class Block:
     next: int = 0
     end: int = 0
     size: int = 1
-
-
-def format_msgid(tenant: str, second: str, number: int) -> str:
-    """12 characters of the institution, 14 of the second, 4 digits."""
-    return f"{tenant[:12]}{second}{number:04d}"
 
 
 class MsgidPool:

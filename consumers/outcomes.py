@@ -45,7 +45,7 @@ def decided(
         flags = flags + amount_flags(context, institution, record, output)
         encoded = encode(output)
         memory = Memory(record.tenant, context.digest, context.clock.now_ms())
-        facts = memory.of(record.infno, work.data, output)
+        facts = memory.of(record.infno, work.data, work.keys, output)
     reply = reply_bytes(
         record.code,
         Said(

@@ -127,8 +127,8 @@ class PlainRequests:
         context, order = self._context, asked.order
         memory = Memory(order.tenant, context.digest, context.clock.now_ms())
         output: Any = reread(answer.output)
-        changes = memory.of(order.infno, asked.data, output)
         token = keys_of(asked.data)
+        changes = memory.of(order.infno, asked.data, token, output)
         if order.infno in READS_TOKEN and token.mdtrt_cert_type == "01" and token.mdtrt_cert_no:
             subject = context.digest("token", token.mdtrt_cert_no)
             if not await context.journal.recall(order.tenant, TOKEN, subject):

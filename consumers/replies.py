@@ -106,6 +106,7 @@ class Replier:
             await self._publisher.publish(message)
         except UnroutableError:
             self._metrics.unroutable_replies.inc()
+            self._metrics.parked("reply_unroutable").inc()
             parked = msgspec.structs.replace(
                 message,
                 routing_key=PARKED_QUEUE,

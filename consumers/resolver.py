@@ -24,7 +24,6 @@ from consumers.sending import attempt
 from consumers.sessions import NoSignInError
 from consumers.work import Work
 from schemas.transaction import Transaction
-from schemas.views import keys_of
 
 REVERSAL = "2601"
 REVERSAL_EVENTS = {
@@ -118,22 +117,22 @@ class Resolver:
             in_flight_until_ms=context.flight_until_ms(institution.gateway_settings.money_s),
         )
         sent, _ = await self._keeper.store(work.at(marked), Event.REVERSAL_SENT)
-        psn_no = keys_of(work.data).psn_no
+        psn_no = work.keys.psn_no
         asked = {"data": {"psn_no": psn_no, "omsgid": record.msgid, "oinfno": record.infno}}
         answer = await self._ask(sent, REVERSAL, asked)
         rule = answer.rule if isinstance(answer, Refused) else type(answer).__name__
         return await self.report(sent, reversal_event(answer), News(detail=rule))
 
     async def _case(self, work: Work) -> Case:
-        record, data = work.record, work.data
+        record = work.record
 
         async def query(infno: str, asked: dict[str, Any]) -> Answer:
             return await self._ask(work, infno, asked)
 
-        case = Case(record, data, keys_of(data), query)
+        case = Case(record, work.data, work.keys, query)
         if record.effect != "reverse":
             return case
-        omsgid = keys_of(data).omsgid
+        omsgid = work.keys.omsgid
         found = await self._context.journal.find(FindBy(tenant=record.tenant, msgid=omsgid))
         if not omsgid or not found or found[0].effect == "reverse":
             return case

@@ -5,21 +5,24 @@ from typing import Any, NamedTuple
 from bus.lifecycle.record import Record
 from consumers.order import Order
 from schemas.jsontext import reread
+from schemas.views import Keys, keys_of
 
 
 class Work(NamedTuple):
-    """``data`` is the decoded ``input`` of the order."""
+    """``data`` is the decoded ``input`` of the order, ``keys`` what it is about."""
 
     record: Record
     order: Order
     data: Any
+    keys: Keys
 
     @classmethod
     def of(cls, record: Record) -> "Work":
         """From what the journal keeps."""
         order = Order.from_bytes(record.request)
-        return cls(record, order, reread(bytes(order.input)))
+        data = reread(bytes(order.input))
+        return cls(record, order, data, keys_of(data))
 
     def at(self, record: Record) -> "Work":
         """The same request, its record moved on."""
-        return Work(record, self.order, self.data)
+        return self._replace(record=record)

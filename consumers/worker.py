@@ -36,6 +36,9 @@ from consumers.sessions import Sessions
 from consumers.sweeper import Sweeper
 from schemas.catalogue import Catalogue, load
 
+BROKER_PATIENCE_S = 60.0
+"""After a power cut worker and broker start together, and the broker takes longer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -100,7 +103,10 @@ async def build(settings: Settings, clock: Clock) -> Parts:
     journal = open_journal(settings.journal, clock)
     await journal.open()
     broker = await Broker.connect(
-        settings.broker, clock, declare=declaration(lanes_of(settings), settings.institutions)
+        settings.broker,
+        clock,
+        declare=declaration(lanes_of(settings), settings.institutions),
+        patience_s=BROKER_PATIENCE_S,
     )
     centre = Centre(clock, metrics)
     msgids = MsgidPool(journal, clock)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from types import TracebackType
 from urllib.parse import unquote, urlsplit
 
@@ -96,7 +97,7 @@ def reply_queue_arguments(settings: LinkSettings) -> FieldTable:
 
 
 def as_message(request: Request, settings: LinkSettings) -> aio_pika.Message:
-    """The request as an AMQP message; only ``message_id`` differs between two sends of it."""
+    """The request as an AMQP message; ``message_id`` and ``timestamp`` differ between two sends."""
     headers: HeadersType = {"idempotency-key": request.key, "deadline": request.deadline}
     if request.traceparent:
         headers["traceparent"] = request.traceparent
@@ -106,6 +107,7 @@ def as_message(request: Request, settings: LinkSettings) -> aio_pika.Message:
         content_type="application/json",
         delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
         message_id=new_key(),
+        timestamp=datetime.now(UTC),
         correlation_id=request.key,
         reply_to=settings.reply_queue or DIRECT_REPLY_TO,
         type=request.infno,

@@ -97,13 +97,16 @@ class Keys(msgspec.Struct, frozen=True, kw_only=True):
         return f"Keys({', '.join(held)})"
 
 
+_KEY_NAMES = frozenset(Keys.__struct_fields__)
+
+
 def keys_of(value: Json) -> Keys:
     """The keys an input or output holds in any of its nodes, the first one met of each."""
     found: dict[str, str] = {}
     for row in _rows(value):
-        for name in Keys.__struct_fields__:
-            held = row.get(name)
-            if name not in found and isinstance(held, str) and held:
+        for name in row.keys() & _KEY_NAMES:
+            held = row[name]
+            if name not in found and type(held) is str and held:
                 found[name] = held
     return Keys(**found)
 

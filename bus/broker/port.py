@@ -37,6 +37,8 @@ class Delivery(Protocol):
     user_id: str
     expiration: str
     redelivered: bool
+    timestamp_s: int
+    """When the publisher says it published (seconds since 1970 UTC); 0 when it does not say."""
     headers: dict[str, object]
 
     def ack(self) -> None:

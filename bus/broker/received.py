@@ -22,13 +22,14 @@ RETURN: Final = b"\x00\x3c\x00\x32"
 GET_OK: Final = b"\x00\x3c\x00\x47"
 _PROPERTIES_AT = 12
 """Offset of the property flags in a content header: class, weight and body size stand before."""
+TIMESTAMP: Final = 1 << 6
 _TEXTS: Final = (
-    # (flag, attribute) in wire order; None: skipped
+    # (flag, attribute) in wire order; None: the timestamp, 8 bytes
     (1 << 10, "correlation_id"),
     (1 << 9, "reply_to"),
     (1 << 8, "expiration"),
     (1 << 7, "message_id"),
-    (1 << 6, None),  # timestamp, 8 bytes
+    (TIMESTAMP, None),
     (1 << 5, "type"),
     (1 << 4, "user_id"),
 )
@@ -58,6 +59,7 @@ class Received:
         "reply_to",
         "routing_key",
         "settled",
+        "timestamp_s",
         "type",
         "user_id",
     )
@@ -72,6 +74,7 @@ class Received:
     user_id: str
     expiration: str
     redelivered: bool
+    timestamp_s: int
     headers: dict[str, object]
 
     def __init__(self, tag: int, settler: Settler, body: bytes) -> None:
@@ -83,6 +86,7 @@ class Received:
         self.message_id = self.correlation_id = self.reply_to = ""
         self.type = self.user_id = self.expiration = ""
         self.redelivered = False
+        self.timestamp_s = 0
         self.headers = {}
 
     def ack(self) -> None:
@@ -137,6 +141,7 @@ def _read_properties(header: bytes, found: Received) -> None:
         if not flags & flag:
             continue
         if name is None:
+            found.timestamp_s = int.from_bytes(header[at : at + 8], "big")
             at += 8
             continue
         text, at = _text(header, at)

@@ -49,13 +49,15 @@ def create(path: str) -> None:
     os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
 
 
-def connect(path: str, *, query_only: bool = False) -> sqlite3.Connection:
+def connect(
+    path: str, *, query_only: bool = False, wait_s: float = LOCK_WAIT_S
+) -> sqlite3.Connection:
     """A connection in autocommit mode, used by one thread at a time. Raises ``sqlite3.Error``."""
     if sqlite3.sqlite_version_info < VERSION_MIN:
         raise sqlite3.NotSupportedError(f"SQLite {sqlite3.sqlite_version} is too old")
     db = sqlite3.connect(
         path,
-        timeout=LOCK_WAIT_S,
+        timeout=wait_s,
         isolation_level=None,
         check_same_thread=False,
         cached_statements=STATEMENTS_MAX,

@@ -151,7 +151,7 @@ class SqliteJournal:
 
     async def recall(self, tenant: str, kind: str, subject: str) -> list[Fact]:
         """See the port."""
-        return await self._reader.read(
+        return await self._reader.peek(
             partial(books.facts, tenant=tenant, kind=kind, subject=subject)
         )
 
