@@ -30,6 +30,8 @@ from schemas.transaction import Transaction
 
 DEATH_REASON = "x-first-death-reason"
 LONG_AGO_MS = 1
+UNROUTABLE = "unroutable"
+"""Noted in place of the status when the reply found no queue."""
 
 
 class Dispatcher:
@@ -107,7 +109,10 @@ class Dispatcher:
             context.metrics.stage["queue"].observe(max(waited_s, 0.0))
         answer = await self._answer(delivery, envelope, expired=expired)
         with context.metrics.stage["reply"].time():
-            await context.replier.send(envelope, answer.body)
+            arrived = await context.replier.send(envelope, answer.body)
+        if answer.kept:
+            status = answer.status if arrived else UNROUTABLE
+            await context.journal.told(envelope.tenant, envelope.key, status)
         context.metrics.requests(envelope.infno, answer.status).inc()
 
     async def _answer(self, delivery: Delivery, envelope: Envelope, *, expired: bool) -> Told:
@@ -120,7 +125,8 @@ class Dispatcher:
         now_ms = context.clock.now_ms()
         order = read(delivery, envelope, institution.settings, self._limits, now_ms)
         if isinstance(order, Refusal):
-            return told(order.code, Said(infno=order.infno, faults=order.faults))
+            within = transaction.check(order.input).faults if order.input else ()
+            return told(order.code, Said(infno=order.infno, faults=order.faults + within))
         if expired:
             order = msgspec.structs.replace(order, deadline_ms=LONG_AGO_MS)
         if transaction.where == "desk":

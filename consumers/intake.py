@@ -3,7 +3,7 @@
 Pure: no clock, no journal, no broker. Garbage of any kind ends here and never raises.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -15,22 +15,38 @@ from bus.topology import reply_queue
 from consumers.order import DIRECT_REPLY, Order
 from schemas.contract import KEY_PATTERN, Fault, RequestBody
 from schemas.jsontext import JsonTextError, decode
-from schemas.problems import fault
+from schemas.problems import Limit, fault
 
 BROKER_NAMED = "amq."
 DEADLINE_DEFAULT_S = 120
 DEADLINE_EXAMPLE = "2026-11-23T10:15:00+08:00"
-SENTENCE_CHARS_MAX = 200
+KEY_ALLOWED = Limit("1至128个可见ASCII字符", "1-128 printable ASCII characters")
+OBJECT, TEXT = Limit("JSON对象", "a JSON object"), Limit("文本", "text")
+MEMBER_LABELS = {
+    "infno": "交易编号",
+    "input": "交易输入",
+    "opter": "经办人",
+    "opter_name": "经办人姓名",
+    "opter_type": "经办人类别",
+    "insuplc_admdvs": "参保地医保区划",
+    "desk": "收费窗口",
+    "after_batch": "依赖批次",
+}
 
 _body = msgspec.json.Decoder(RequestBody)
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """Nothing was sent. Answered when it has somewhere to go, else parked with the same reason."""
+    """Nothing was sent. Answered when it has somewhere to go, else parked with the same reason.
+
+    ``input`` is that of a body that could be read, so that its faults are told with the others.
+    """
 
     code: str
     faults: tuple[Fault, ...] = ()
     infno: str = ""
+    input: bytes = b""
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,7 +119,9 @@ def read(
     if body is not None and body.infno != envelope.infno:
         faults.append(fault("$.infno", "other_than_routing_key", "交易编号", envelope.infno[:10]))
     if body is None or faults:
-        return Refusal(code="malformed", faults=tuple(faults), infno=envelope.infno)
+        content = b"" if body is None else bytes(body.input)
+        listed = tuple(faults)
+        return Refusal(code="malformed", faults=listed, infno=envelope.infno, input=content)
     return Order(
         tenant=envelope.tenant,
         infno=envelope.infno,
@@ -131,8 +149,7 @@ def property_faults(delivery: Delivery, envelope: Envelope) -> tuple[Fault, ...]
         # The key may be among them; falling back to message_id could execute a request twice.
         faults.append(fault("headers", "unreadable_headers", "消息头"))
     if not KEY_PATTERN.fullmatch(envelope.key):
-        allowed = "1-128 printable ASCII characters"
-        faults.append(fault("headers.idempotency-key", "bad_key", "幂等键", allowed))
+        faults.append(fault("headers.idempotency-key", "bad_key", "幂等键", KEY_ALLOWED))
     if delivery.type and delivery.type != envelope.infno:
         named = envelope.infno[:10]
         faults.append(fault("properties.type", "other_than_routing_key", "交易编号", named))
@@ -169,9 +186,8 @@ def read_body(body: bytes, limits: Limits, faults: list[Fault]) -> RequestBody |
         decode(body.replace(bytes(read.input), b"0", 1), limits.nesting_max)
     except JsonTextError as error:
         faults.append(fault("$", error.reason, "报文"))
-    except msgspec.ValidationError as error:
-        # msgspec's sentence names types and paths only, never values.
-        faults.append(fault("$", "wrong_shape", "报文", str(error)[:SENTENCE_CHARS_MAX]))
+    except msgspec.ValidationError:
+        faults.extend(shape_faults(body, limits))
     except (msgspec.DecodeError, UnicodeDecodeError):
         faults.append(fault("$", why_not_json(body, limits), "报文"))
     except RecursionError:
@@ -179,6 +195,28 @@ def read_body(body: bytes, limits: Limits, faults: list[Fault]) -> RequestBody |
     else:
         return read
     return None
+
+
+def shape_faults(body: bytes, limits: Limits) -> list[Fault]:
+    """Every member of the frame that is missing or not text; else why the body is no object."""
+    try:
+        members = _members.decode(body)
+    except msgspec.ValidationError:
+        return [fault("$", "wrong_shape", "报文", OBJECT)]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return [fault("$", why_not_json(body, limits), "报文")]
+    return list(member_faults(members)) or [fault("$", "wrong_shape", "报文", OBJECT)]
+
+
+def member_faults(members: Mapping[str, msgspec.Raw]) -> Iterator[Fault]:
+    """The members one by one; ``input`` itself is judged by the catalogue."""
+    for field in msgspec.structs.fields(RequestBody):
+        path, label = f"$.{field.name}", MEMBER_LABELS[field.name]
+        value = members.get(field.name)
+        if value is None and field.required:
+            yield fault(path, "missing", label, TEXT if field.type is str else OBJECT)
+        elif value is not None and field.type is str and bytes(value)[:1] != b'"':
+            yield fault(path, "wrong_type", label, TEXT)
 
 
 def why_not_json(body: bytes, limits: Limits) -> str:

@@ -58,6 +58,8 @@ class Told(NamedTuple):
 
     status: str
     body: bytes
+    kept: bool = False
+    """Whether the journal holds this outcome under the request's key."""
 
 
 class KeptRequests:
@@ -69,20 +71,25 @@ class KeptRequests:
         self._resolver = resolver
 
     async def answer(self, asked: Asked) -> Told:
-        """The one outcome of this request: decided now, decided before, or still in doubt."""
-        order = asked.order
-        subject = keys_of(asked.data)
-        record = self._new_record(asked, subject)
+        """The one outcome of this request: decided now, decided before, or still in doubt.
+
+        Without the journal nobody can know whether this key was sent before, so nothing true can
+        be answered: the message goes back (``Returned``) and is delivered again.
+        """
         try:
-            refusal, said = await self._refusal(asked, subject)
-            self._context.stopping.check()
-            begun = await self._begin(record, refusal, said)
+            return await self._answer(asked)
         except JournalUnavailableError:
-            # Whether this key was sent before cannot be known now, so nothing true can be answered:
-            # the message goes back and is asked again.
             self._context.metrics.journal_unavailable.inc()
             await self._context.clock.sleep(JOURNAL_PAUSE_S)
             raise Returned from None
+
+    async def _answer(self, asked: Asked) -> Told:
+        order = asked.order
+        subject = keys_of(asked.data)
+        record = self._new_record(asked, subject)
+        refusal, said = await self._refusal(asked, subject)
+        self._context.stopping.check()
+        begun = await self._begin(record, refusal, said)
         if isinstance(begun, Claimed):
             begun = await self._begin(record, "visit_busy", Said(infno=order.infno))
             if isinstance(begun, Claimed):
@@ -90,7 +97,7 @@ class KeptRequests:
         if not isinstance(begun, Fresh):
             return await self._known(begun.record, record, order)
         if begun.record.state in FINAL:
-            return Told(begun.record.state, begun.record.reply)
+            return Told(begun.record.state, begun.record.reply, kept=True)
         return await self._drive(Work(begun.record, order, asked.data, subject))
 
     async def _drive(self, work: Work) -> Told:
@@ -102,7 +109,7 @@ class KeptRequests:
             pass
         except JournalUnavailableError:
             self._context.metrics.journal_unavailable.inc()
-            return Told("in_doubt", open_reply(record, order.received_ms))
+            return Told("in_doubt", open_reply(record, order.received_ms), kept=True)
         return await self._wait(record, order)
 
     async def _known(self, stored: Record, asked: Record, order: Order) -> Told:
@@ -127,8 +134,8 @@ class KeptRequests:
             found = await context.journal.find(FindBy(tenant=record.tenant, key=record.key))
             record = found[0] if found else record
         if record.state in FINAL:
-            return Told(record.state, record.reply)
-        return Told("in_doubt", open_reply(record, order.received_ms))
+            return Told(record.state, record.reply, kept=True)
+        return Told("in_doubt", open_reply(record, order.received_ms), kept=True)
 
     async def _take_over_if_due(self, record: Record, now_ms: int) -> Record:
         if not 0 < record.next_at_ms <= now_ms:
@@ -179,6 +186,10 @@ class KeptRequests:
             record = msgspec.structs.replace(record, reply=reply_bytes(record.code, said))
         else:
             event = Event.CLEAR
+            institution = context.institutions[record.tenant]
+            budget_s = institution.budget_s(institution.catalogue[record.infno])
+            until_ms = context.flight_until_ms(budget_s)
+            record = msgspec.structs.replace(record, in_flight_until_ms=until_ms)
             record = move(record, event, now_ms, pace).record
         line = StoryLine(
             at_ms=now_ms, fence=record.fence, what=event, detail=record.code, owner=context.owner
@@ -188,7 +199,6 @@ class KeptRequests:
 
     def _new_record(self, asked: Asked, subject: Keys) -> Record:
         context, order, transaction = self._context, asked.order, asked.transaction
-        budget_s = asked.institution.budget_s(transaction)
         visit = ""
         if transaction.claims_visit and (subject.mdtrt_id or subject.psn_no):
             visit = subject.mdtrt_id or context.digest("psn_no", subject.psn_no)
@@ -206,7 +216,6 @@ class KeptRequests:
             deadline_ms=order.deadline_ms,
             created_ms=order.received_ms,
             updated_ms=order.received_ms,
-            in_flight_until_ms=context.flight_until_ms(budget_s),
             request=order.to_bytes(),
         )
 

@@ -14,7 +14,7 @@ from bus.gateway.port import NeverSent
 from bus.lifecycle.machine import Seen
 from bus.lifecycle.record import Record, State
 from consumers.rows import first_row, rows_of
-from schemas.jsontext import reread
+from schemas.jsontext import JsonTextError, reread
 from schemas.views import Keys
 
 VISITS_MAX = 20
@@ -66,6 +66,8 @@ async def look(case: Case, chain: tuple[str, ...]) -> Sight:
         return await looker(case, chain)
     except Blind as blind:
         return Sight(blind.seen)
+    except JsonTextError:
+        return Sight(Seen.FAILED)
 
 
 async def rows(case: Case, infno: str, data: dict[str, Any], node: str) -> list[dict[str, Any]]:

@@ -17,8 +17,8 @@ from consumers.facts import TOKEN, Memory
 from consumers.kept import Asked, Told, told_unkept
 from consumers.replies import Said, reply_bytes
 from consumers.sessions import NoSignInError
-from schemas.contract import Times
-from schemas.jsontext import encode, reread
+from schemas.contract import Status, Times
+from schemas.jsontext import JsonTextError, encode, reread
 from schemas.outcomes import outcome
 from schemas.views import keys_of
 
@@ -96,14 +96,18 @@ class PlainRequests:
                 await context.sessions.refresh(institution, order, caller.sign_no)
                 continue
             await context.clock.sleep(PAUSE_S)
-        if isinstance(answer, Accepted):
+        worded = self._worded(asked, answer, said)
+        if isinstance(answer, Accepted) and worded.status == Status.SUCCEEDED:
             await self._remember(asked, answer)
-        return self._worded(asked, answer, said)
+        return worded
 
     def _worded(self, asked: Asked, answer: Answer, said: Said) -> Told:
         match answer:
             case Accepted(output=output, head=head, flags=flags):
-                normal = asked.transaction.decode_output(reread(output))
+                try:
+                    normal = asked.transaction.decode_output(reread(output))
+                except JsonTextError:
+                    return told("no_answer", said)
                 code = "ok"
                 said = msgspec.structs.replace(
                     said,

@@ -9,7 +9,7 @@ from consumers.centre import Answer, Ask, Caller
 from consumers.context import FLIGHT_MARGIN_MS, Context
 from consumers.keeper import News
 from consumers.work import Work
-from schemas.jsontext import reread
+from schemas.jsontext import JsonTextError, reread
 
 NEVER_SENT_TRIES_MAX = 3
 """A request that certainly did not leave is tried again blindly, but not for ever."""
@@ -56,7 +56,11 @@ async def attempt(context: Context, work: Work, caller: Caller) -> Attempt:
         if not isinstance(answer, NeverSent) or not answer.retryable or last:
             break
         await context.clock.sleep(NEVER_SENT_PAUSE_S)
-    return Attempt(heard_of(answer), news_of(answer))
+    try:
+        return Attempt(heard_of(answer), news_of(answer))
+    except JsonTextError as error:
+        # Accepted, but with an output nobody can read: what was done has to be looked at.
+        return Attempt(Heard.UNCLEAR, News(detail=f"output_{error.reason}"))
 
 
 def heard_of(answer: Answer) -> Heard:
