@@ -12,6 +12,7 @@ import msgspec
 
 from bus.broker.port import Delivery, Message, Publisher, PublishFailedError
 from bus.clock import rfc3339
+from bus.journal.port import JournalUnavailableError
 from bus.logs import log
 from bus.topology import PARKED_QUEUE, RETRY_RUNGS_S, request_queue, retry_queue
 from bus.topology.names import by_its_own_route
@@ -112,7 +113,8 @@ class Dispatcher:
             arrived = await context.replier.send(envelope, answer.body)
         if answer.kept:
             status = answer.status if arrived else UNROUTABLE
-            await context.journal.told(envelope.tenant, envelope.key, status)
+            with contextlib.suppress(JournalUnavailableError):  # a note for people, no more
+                await context.journal.told(envelope.tenant, envelope.key, status)
         context.metrics.requests(envelope.infno, answer.status).inc()
 
     async def _answer(self, delivery: Delivery, envelope: Envelope, *, expired: bool) -> Told:
