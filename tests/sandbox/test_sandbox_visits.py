@@ -55,6 +55,17 @@ def test_cancelling_a_settlement_restores_balance_and_accumulators(hospital: Hos
         visit.cancel(setl_id)
 
 
+def test_the_yearly_deductible_is_used_up_and_comes_back_with_a_cancel(hospital: Hospital) -> None:
+    visits = [Outpatient(hospital, f"OP{n}") for n in range(3)]
+    infos = [visit.until_settled() for visit in visits]
+    assert [info["act_pay_dedc"] for info in infos] == ["152.52", "152.52", "94.96"]
+    assert infos[2]["hifp_pay"] == "34.54"
+    assert hospital.account()["dedc_fen"] == 40000
+    visits[0].cancel(infos[0]["setl_id"])
+    assert hospital.account()["dedc_fen"] == 24748
+    assert Outpatient(hospital, "OP4").until_settled()["act_pay_dedc"] == "152.52"
+
+
 def test_batches_of_one_registration_are_settled_each_on_its_own(hospital: Hospital) -> None:
     visit = Outpatient(hospital)
     first = visit.until_settled()["setl_id"]
