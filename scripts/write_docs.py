@@ -1,4 +1,4 @@
-"""Writes the parts of the documents that are drawn from data: metrics table, example configuration.
+"""Writes the parts of the documents that are drawn from data: metrics table, example configuration, life cycle.
 
 Run from the top folder (``make docs``); ``tests/workshop`` holds the documents equal to it.
 """
@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 from bus.config.reference import example_toml
+from bus.lifecycle.record import FINAL, State
+from bus.lifecycle.table import TABLE
 from bus.metrics import declared
 
 BLOCK = r"(<!-- drawn: {name} -->\n).*?(<!-- end -->)"
@@ -24,6 +26,7 @@ def drawn() -> dict[str, dict[str, str]]:
     """Document -> name of the block -> its text."""
     return {
         "docs/metrics.md": {"metrics": metrics_table()},
+        "docs/life-of-a-request.md": {"diagram": diagram(), "transitions": transitions()},
         "docs/configuration.md": {"example": f"```toml\n{example_toml()}```\n"},
     }
 
@@ -47,6 +50,29 @@ def metrics_table() -> str:
         for name, metric in declared().items()
     ]
     head = ["| metric | kind | labels | unit | meaning 含义 |", "|---|---|---|---|---|"]
+    return "\n".join([*head, *rows]) + "\n"
+
+
+def diagram() -> str:
+    """The states as a Mermaid diagram; arrows that share their ends share a line."""
+    arrows: dict[tuple[str, str], list[str]] = {}
+    for state, row in TABLE.items():
+        for event, rule in row.items():
+            if rule.state is not state:
+                arrows.setdefault((state, rule.state), []).append(event)
+    lines = [f"  {a} --> {b}: {', '.join(events)}" for (a, b), events in arrows.items()]
+    ends = [f"  {state} --> [*]" for state in State if state in FINAL]
+    return "\n".join(["```mermaid", "stateDiagram-v2", "  [*] --> received", *lines, *ends, "```\n"])
+
+
+def transitions() -> str:
+    """One row per state and event."""
+    rows = [
+        f"| {state} | {event} | {rule.state} | {rule.action} | {rule.code or '-'} |"
+        for state, row in TABLE.items()
+        for event, rule in row.items()
+    ]
+    head = ["| state | event | next state | action | outcome code |", "|---|---|---|---|---|"]
     return "\n".join([*head, *rows]) + "\n"
 
 
