@@ -1,4 +1,4 @@
-"""Writes the parts of the documents that are drawn from data: metrics table, example configuration, life cycle.
+"""Writes what the documents draw from data: metrics table, example configuration, life cycle.
 
 Run from the top folder (``make docs``); ``tests/workshop`` holds the documents equal to it.
 """
@@ -62,7 +62,8 @@ def diagram() -> str:
                 arrows.setdefault((state, rule.state), []).append(event)
     lines = [f"  {a} --> {b}: {', '.join(events)}" for (a, b), events in arrows.items()]
     ends = [f"  {state} --> [*]" for state in State if state in FINAL]
-    return "\n".join(["```mermaid", "stateDiagram-v2", "  [*] --> received", *lines, *ends, "```\n"])
+    head = ["```mermaid", "stateDiagram-v2", "  [*] --> received"]
+    return "\n".join([*head, *lines, *ends, "```\n"])
 
 
 def transitions() -> str:
