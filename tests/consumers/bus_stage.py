@@ -6,9 +6,9 @@ import json
 import re
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import msgspec
 
@@ -67,10 +67,23 @@ class Program(HisClient):
         return await super()._on_message(key, body)
 
 
+P = TypeVar("P", bound=Program)
+
+
+@overload
+def program(
+    stage: Stage, tenant: str = ..., opter: str = ...
+) -> AbstractAsyncContextManager[Program]: ...
+@overload
+def program(
+    stage: Stage, tenant: str = ..., opter: str = ..., *, kind: type[P]
+) -> AbstractAsyncContextManager[P]: ...
 @asynccontextmanager
-async def program(stage: Stage, tenant: str = FIRST, opter: str = "0001") -> AsyncIterator[Program]:
+async def program(
+    stage: Stage, tenant: str = FIRST, opter: str = "0001", *, kind: type[Any] = Program
+) -> AsyncIterator[Any]:
     """A HIS program with a reply queue and an empty key store of its own."""
-    client = Program.connect(
+    client = kind.connect(
         stage.his_url(tenant),
         tenant=tenant,
         key_store=MemoryKeyStore(),
