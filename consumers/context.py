@@ -1,7 +1,7 @@
 """What the parts of a worker share. One value, built in one place (``consumers.worker``)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bus.clock import Clock
 from bus.config.settings import WorkerSettings
@@ -32,6 +32,8 @@ class Stopping:
             raise Returned
 
 
+LOOK_CALLS = 3
+"""The longest chain of queries of one look; the lease outlives it."""
 FLIGHT_MARGIN_MS = 2_000
 """Added to a call's overall deadline before anyone may believe that it is over."""
 
@@ -52,14 +54,19 @@ class Context:
     metrics: Metrics
     digest: Digest
     stopping: Stopping
+    paces: dict[str, Pace] = field(default_factory=dict)
+    """Worked out once per institution."""
 
     def pace(self, institution: Institution) -> Pace:
         """The bounds of a life cycle at this institution's gateway."""
-        gateway = institution.gateway_settings
-        return Pace(
-            centre_ms=int(institution.centre_s * 1000),
-            lease_ms=int(3 * gateway.call_s * 1000) + FLIGHT_MARGIN_MS,
-        )
+        known = self.paces.get(institution.code)
+        if known is None:
+            call_ms = int(institution.gateway_settings.call_s * 1000)
+            known = self.paces[institution.code] = Pace(
+                centre_ms=int(institution.centre_s * 1000),
+                lease_ms=LOOK_CALLS * call_ms + FLIGHT_MARGIN_MS,
+            )
+        return known
 
     def flight_until_ms(self, budget_s: float) -> int:
         """When a call that starts now with this budget cannot be in flight any more."""

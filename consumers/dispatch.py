@@ -111,7 +111,7 @@ class Dispatcher:
         answer = await self._answer(delivery, envelope, expired=expired)
         with context.metrics.stage["reply"].time():
             arrived = await context.replier.send(envelope, answer.body)
-        if answer.kept:
+        if answer.kept and not (arrived and answer.final):
             status = answer.status if arrived else UNROUTABLE
             with contextlib.suppress(JournalUnavailableError):  # a note for people, no more
                 await context.journal.told(envelope.tenant, envelope.key, status)

@@ -14,6 +14,7 @@ from bus.journal.port import Claimed, FindBy, Fresh, JournalUnavailableError, Le
 from bus.lifecycle.machine import move
 from bus.lifecycle.record import FINAL, OPEN, Record, State, StoryLine
 from bus.lifecycle.table import Action, Event
+from consumers.centre import Caller
 from consumers.checks import SUM_UNCHECKED, first_refusal, gather, settled_sum
 from consumers.context import Context, Returned
 from consumers.institution import MONEY_EFFECTS, Institution
@@ -23,7 +24,7 @@ from consumers.replies import Said, open_reply, reply_bytes
 from consumers.resolver import Resolver
 from consumers.sessions import NoSignInError
 from consumers.work import Work
-from schemas.contract import Fault
+from schemas.contract import Fault, Status
 from schemas.jsontext import canonical
 from schemas.outcomes import outcome
 from schemas.transaction import Transaction
@@ -61,6 +62,11 @@ class Told(NamedTuple):
     kept: bool = False
     """Whether the journal holds this outcome under the request's key."""
 
+    @property
+    def final(self) -> bool:
+        """Whether nothing more follows."""
+        return self.status != Status.IN_DOUBT
+
 
 class KeptRequests:
     """From an order to the answer its caller gets."""
@@ -87,7 +93,7 @@ class KeptRequests:
         order = asked.order
         subject = keys_of(asked.data)
         record = self._new_record(asked, subject)
-        refusal, said = await self._refusal(asked, subject)
+        refusal, said, caller = await self._refusal(asked, subject)
         self._context.stopping.check()
         begun = await self._begin(record, refusal, said)
         if isinstance(begun, Claimed):
@@ -98,7 +104,7 @@ class KeptRequests:
             return await self._known(begun.record, record, order)
         if begun.record.state in FINAL:
             return Told(begun.record.state, begun.record.reply, kept=True)
-        return await self._drive(Work(begun.record, order, asked.data, subject))
+        return await self._drive(Work(begun.record, order, asked.data, subject, caller))
 
     async def _drive(self, work: Work) -> Told:
         """Send, and resolve what is unclear as far as the caller's patience goes."""
@@ -109,7 +115,7 @@ class KeptRequests:
             pass
         except JournalUnavailableError:
             self._context.metrics.journal_unavailable.inc()
-            return Told("in_doubt", open_reply(record, order.received_ms), kept=True)
+            return Told(Status.IN_DOUBT, open_reply(record, order.received_ms), kept=True)
         return await self._wait(record, order)
 
     async def _known(self, stored: Record, asked: Record, order: Order) -> Told:
@@ -135,7 +141,7 @@ class KeptRequests:
             record = found[0] if found else record
         if record.state in FINAL:
             return Told(record.state, record.reply, kept=True)
-        return Told("in_doubt", open_reply(record, order.received_ms), kept=True)
+        return Told(Status.IN_DOUBT, open_reply(record, order.received_ms), kept=True)
 
     async def _take_over_if_due(self, record: Record, now_ms: int) -> Record:
         if not 0 < record.next_at_ms <= now_ms:
@@ -153,12 +159,12 @@ class KeptRequests:
         except Superseded:
             return taken[0]
 
-    async def _refusal(self, asked: Asked, subject: Keys) -> tuple[str, Said]:
-        """Why nothing may be sent: '' when everything is in order (a sign-in included)."""
+    async def _refusal(self, asked: Asked, subject: Keys) -> tuple[str, Said, Caller | None]:
+        """Why nothing may be sent; '' when all is in order, then with the signed-in caller."""
         context, order = self._context, asked.order
         said = Said(infno=order.infno, flags=asked.warnings)
         if asked.faults:
-            return "fields", msgspec.structs.replace(said, faults=asked.faults)
+            return "fields", msgspec.structs.replace(said, faults=asked.faults), None
         now_ms = context.clock.now_ms()
         found = (asked.data, subject)
         known = await gather(
@@ -168,12 +174,11 @@ class KeptRequests:
         if asked.transaction.effect == "settle" and settled_sum(known) is None:
             said = msgspec.structs.replace(said, flags=(*said.flags, SUM_UNCHECKED))
         if refusal:
-            return refusal, said
+            return refusal, said, None
         try:
-            await context.sessions.caller(asked.institution, order)
+            return "", said, await context.sessions.caller(asked.institution, order)
         except NoSignInError as error:
-            return error.code, msgspec.structs.replace(said, centre=error.centre)
-        return "", said
+            return error.code, msgspec.structs.replace(said, centre=error.centre), None
 
     async def _begin(self, record: Record, refusal: str, said: Said):  # type: ignore[no-untyped-def]
         """Make the record durable: ready to be sent, or refused."""

@@ -87,7 +87,7 @@ class Resolver:
         context, record = self._context, work.record
         institution = self._institution(record)
         try:
-            caller = await context.sessions.caller(institution, work.order)
+            caller = work.caller or await context.sessions.caller(institution, work.order)
         except NoSignInError as error:
             event = Event.NOT_SENT_AGAIN if record.doubted else Event.NEVER_SENT
             return await self.report(work, event, News(code=error.code, head=error.centre))

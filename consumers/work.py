@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from bus.lifecycle.record import Record
+from consumers.centre import Caller
 from consumers.order import Order
 from schemas.jsontext import reread
 from schemas.views import Keys, keys_of
@@ -15,6 +16,8 @@ class Work(NamedTuple):
     order: Order
     data: Any
     keys: Keys
+    caller: Caller | None = None
+    """The signed-in caller of the first attempt, where it is known already."""
 
     @classmethod
     def of(cls, record: Record) -> "Work":
@@ -25,4 +28,4 @@ class Work(NamedTuple):
 
     def at(self, record: Record) -> "Work":
         """The same request, its record moved on."""
-        return self._replace(record=record)
+        return self._replace(record=record, caller=None)

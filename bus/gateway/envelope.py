@@ -5,7 +5,7 @@ Fields and their order are those of the specification's request table (交易报
 
 import msgspec
 
-from bus.clock import centre_time
+from bus.clock import centre_second
 
 
 class EnvelopeHead(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +42,7 @@ _encoder = msgspec.json.Encoder()
 
 def inf_time(now_ms: int) -> str:
     """The instant as the envelope wants it (交易时间)."""
-    return centre_time(now_ms).strftime("%Y-%m-%d %H:%M:%S")
+    return centre_second(now_ms)
 
 
 def build_envelope(head: EnvelopeHead, input_json: bytes) -> bytes:

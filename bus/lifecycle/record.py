@@ -107,7 +107,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     next_at_ms: int = 0
     """When any worker may take the record over; 0 in final states."""
     told: str = ""
-    """The status last confirmed to the HIS ('' none yet)."""
+    """What the HIS was told out of the ordinary: ``in_doubt``, or ``unroutable``; '' otherwise."""
     event_due: bool = False
     """A settlement event is owed (set in the commit of the final state, cleared after its
     confirm)."""
