@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from bus.journal.port import FactChange
-from bus.lifecycle.machine import move
+from bus.lifecycle.machine import bounded, move
 from bus.lifecycle.record import FINAL, Record, StoryLine
 from bus.lifecycle.table import Action, Event
 from consumers.context import Context
@@ -49,17 +49,21 @@ class Keeper:
         """Advance by one event; ``Superseded`` when the fence is not ours any more."""
         context, record = self._context, work.record
         institution = context.institutions[record.tenant]
+        pace, detail = context.pace(institution), news.detail
+        event = bounded(record, event, pace)
         if event in NEW_ATTEMPT:
+            # The number of the attempt that is over stays findable: the centre's books name it.
+            detail = f"{detail} {record.msgid}".strip()
             record = await self._new_attempt(record)
         now_ms = context.clock.now_ms()
         if event in ANSWERED:
             record = msgspec.structs.replace(record, answered_ms=now_ms)
-        moved, action = move(record, event, now_ms, context.pace(institution), news.code)
+        moved, action = move(record, event, now_ms, pace, news.code)
         facts: tuple[FactChange, ...] = ()
         if moved.state in FINAL:
             moved, facts = self._decide(work.at(moved), news)
         line = StoryLine(
-            at_ms=now_ms, fence=moved.fence, what=event, detail=news.detail, owner=context.owner
+            at_ms=now_ms, fence=moved.fence, what=event, detail=detail, owner=context.owner
         )
         with context.metrics.stage["journal"].time():
             kept = await context.journal.advance(moved, line, facts)

@@ -94,6 +94,9 @@ class KeptRequests:
         subject = keys_of(asked.data)
         record = self._new_record(asked, subject)
         refusal, said, caller = await self._refusal(asked, subject)
+        if said.flags:
+            order = msgspec.structs.replace(order, flags=said.flags)
+            record = msgspec.structs.replace(record, request=order.to_bytes())
         self._context.stopping.check()
         begun = await self._begin(record, refusal, said)
         if isinstance(begun, Claimed):

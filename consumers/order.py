@@ -27,6 +27,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     traceparent: str = ""
     deadline_ms: int = 0
     received_ms: int = 0
+    flags: tuple[str, ...] = ()
+    """What the checks noticed and let pass; the reply carries it, whoever finishes the request."""
 
     def to_bytes(self) -> bytes:
         """The form the journal keeps."""

@@ -39,6 +39,7 @@ def decided(
     institution = context.institutions[record.tenant]
     transaction = institution.catalogue[record.infno]
     facts: tuple[FactChange, ...] = ()
+    flags = order.flags + flags
     encoded = b""
     if output is not None:
         output = transaction.decode_output(output)

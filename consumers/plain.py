@@ -16,7 +16,7 @@ from consumers.context import Context
 from consumers.facts import TOKEN, Memory
 from consumers.kept import Asked, Told, told_unkept
 from consumers.replies import Said, reply_bytes
-from consumers.sessions import NoSignInError
+from consumers.sessions import SIGN_IN_GONE, NoSignInError
 from schemas.contract import Status, Times
 from schemas.jsontext import JsonTextError, encode, reread
 from schemas.outcomes import outcome
@@ -91,7 +91,7 @@ class PlainRequests:
             if isinstance(answer, Accepted | Denied):
                 break
             if isinstance(answer, Refused):
-                if answer.kind != "stale_sign_in":
+                if answer.kind not in SIGN_IN_GONE:
                     break
                 await context.sessions.refresh(institution, order, caller.sign_no)
                 continue

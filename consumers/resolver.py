@@ -21,7 +21,7 @@ from consumers.keeper import NOTHING, Keeper, News
 from consumers.looks import Case, look
 from consumers.order import Order
 from consumers.sending import attempt
-from consumers.sessions import NoSignInError
+from consumers.sessions import SIGN_IN_GONE, NoSignInError
 from consumers.work import Work
 from schemas.transaction import Transaction
 
@@ -116,7 +116,8 @@ class Resolver:
             reversal_msgid=await context.msgids.draw(record.tenant),
             in_flight_until_ms=context.flight_until_ms(institution.gateway_settings.money_s),
         )
-        sent, _ = await self._keeper.store(work.at(marked), Event.REVERSAL_SENT)
+        news = News(detail=marked.reversal_msgid)
+        sent, _ = await self._keeper.store(work.at(marked), Event.REVERSAL_SENT, news)
         psn_no = work.keys.psn_no
         asked = {"data": {"psn_no": psn_no, "omsgid": record.msgid, "oinfno": record.infno}}
         answer = await self._ask(sent, REVERSAL, asked)
@@ -161,9 +162,9 @@ class Resolver:
                 budget_s=institution.budget_s(transaction),
             )
         )
-        if isinstance(answer, Refused) and answer.kind == "stale_sign_in":
+        if isinstance(answer, Refused) and answer.kind in SIGN_IN_GONE:
             await self._renew(institution, work.order, caller.sign_no)
-            return NeverSent(reason="stale_sign_in")
+            return NeverSent(reason=answer.kind)
         return answer
 
     async def _renew(self, institution: Institution, order: Order, stale: str) -> None:

@@ -8,6 +8,7 @@ from bus.lifecycle.machine import Heard
 from consumers.centre import Answer, Ask, Caller
 from consumers.context import FLIGHT_MARGIN_MS, Context
 from consumers.keeper import News
+from consumers.sessions import SIGN_IN_GONE
 from consumers.work import Work
 from schemas.jsontext import JsonTextError, reread
 
@@ -17,7 +18,7 @@ NEVER_SENT_PAUSE_S = 0.3
 
 REFUSED_AS = {
     "already_done": Heard.ALREADY_DONE,
-    "stale_sign_in": Heard.STALE_SIGN_IN,
+    **dict.fromkeys(SIGN_IN_GONE, Heard.STALE_SIGN_IN),
 }
 NOT_SENT_CODES = {"breaker_open": "breaker_open"}
 

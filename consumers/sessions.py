@@ -21,6 +21,9 @@ from schemas.contract import CentreAnswer
 SIGN_IN_POLL_S = 0.2
 """How often a process looks whether another one has finished the sign-in it waits for."""
 
+SIGN_IN_GONE = frozenset({"stale_sign_in", "signed_out_today"})
+"""Kinds of refusal that speak of the sign-in and not of the request: 9001 tells which it is."""
+
 
 class NoSignInError(Exception):
     """No sign-in number can be had: ``code`` is an outcome slug, ``centre`` the centre's words."""
