@@ -113,4 +113,5 @@ def test_a_repeatable_request_is_sent_again_under_a_new_number_and_takes_effect_
     assert len(end.sent) == len({call["msgid"] for call in end.sent}) == 2
     assert sum(call["committed"] for call in end.sent) == 1
     assert end.sent[-1]["msgid"] == end.told.msgid == end.books.record.msgid
-    assert "repeat" in end.books.steps
+    repeats = [line.detail for line in end.books.story if line.what == "repeat"]
+    assert repeats == [end.sent[0]["msgid"]]
