@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from bus.broker.client import Broker
-from bus.broker.port import Message
+from bus.broker.port import Message, PublishFailedError
 from bus.clock import CENTRE_ZONE, Clock, SystemClock, centre_time
 from bus.command_line import ExitCode, in_language
 from bus.config.load import load_settings
@@ -124,21 +124,29 @@ async def broker(settings: Settings, clock: Clock) -> list[Finding]:
             todo_en="yibao topology check names them, yibao topology apply declares them",
             todo_zh="用 yibao topology check 查看，用 yibao topology apply 建立",
         )
-        await client.publish(
-            Message(
-                body=b"{}",
-                exchange=EVENTS_EXCHANGE,
-                routing_key=centre_event("doctor"),
-                mandatory=False,
-            )
-        )
+        permissions = await publishing(client)
     finally:
         await client.close()
-    return [
-        Finding(check="broker", ok=True, detail=settings.broker.url),
-        topology,
-        Finding(check="permissions", ok=True, detail="the worker may publish"),
-    ]
+    found = Finding(check="broker", ok=True, detail=settings.broker.url)
+    return [found, topology, permissions]
+
+
+async def publishing(client: Broker) -> Finding:
+    """The worker may publish: an event nobody reads."""
+    message = Message(
+        body=b"{}", exchange=EVENTS_EXCHANGE, routing_key=centre_event("doctor"), mandatory=False
+    )
+    try:
+        await client.publish(message)
+    except PublishFailedError as error:
+        return Finding(
+            check="permissions",
+            ok=False,
+            detail=str(error),
+            todo_en="grant what yibao topology show --definitions lists; apply the topology first",
+            todo_zh="先建立拓扑，再按 yibao topology show --definitions 授权",
+        )
+    return Finding(check="permissions", ok=True, detail="the worker may publish")
 
 
 async def centre(institution: Institution, clock: Clock) -> list[Finding]:

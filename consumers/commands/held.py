@@ -13,6 +13,7 @@ from bus.command_line import CommandError, ExitCode
 from bus.journal.port import FindBy
 from bus.lifecycle.record import Record, State
 from bus.lifecycle.table import Event
+from bus.masking import masked_text
 from consumers.commands.journal_use import Desk, facts_of, none_found, run_with, search
 from consumers.person import person_decides
 
@@ -95,8 +96,8 @@ async def decide(desk: Desk, args: argparse.Namespace) -> int:
             "必须用 --why 写明由谁、依据什么认定",
             ExitCode.USAGE,
         )
-    event = EVENTS[args.decide]
-    if not await person_decides(desk.journal, SystemClock(), found[0], event, args.why):
+    event, why = EVENTS[args.decide], masked_text(args.why)
+    if not await person_decides(desk.journal, SystemClock(), found[0], event, why):
         raise CommandError(
             "the request changed meanwhile: look again", "该请求刚刚发生变化，请重新查看"
         )

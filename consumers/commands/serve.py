@@ -9,13 +9,15 @@ from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 
-from bus.command_line import ExitCode
+from aiohttp import web
+
+from bus.command_line import CommandError, ExitCode
 from bus.config.load import load_settings
 from bus.config.settings import Settings
 from bus.logs import configure as configure_logs
 from bus.logs import log
 from bus.metrics import serve_metrics
-from consumers.worker import Worker, worker_name
+from consumers.worker import Worker, lanes_of, worker_name
 
 SUMMARY = "run the worker: requests from the broker to the centre and back"
 
@@ -42,10 +44,23 @@ def run(args: argparse.Namespace) -> int:
     """Until SIGTERM or SIGINT; then drain and stop."""
     settings = load_settings(args.config, os.environ)
     configure_logs(sys.stderr, args.log_level, worker_name(settings))
-    only = tuple(infno for infno in args.only.split(",") if infno)
+    only = chosen(args.only, settings)
     with asyncio.Runner(loop_factory=fastest_loop()) as runner:
         runner.run(_serve(settings, only, args.metrics_port))
     return ExitCode.OK
+
+
+def chosen(only: str, settings: Settings) -> tuple[str, ...]:
+    """The transactions of ``--only``; one that no institution has would be served by nobody."""
+    infnos = tuple(infno for infno in only.split(",") if infno)
+    unknown = ", ".join(sorted(set(infnos) - lanes_of(settings).keys()))
+    if unknown:
+        raise CommandError(
+            f"--only names transactions no institution has: {unknown}",
+            f"--only 中的交易未在任何机构开通：{unknown}",
+            ExitCode.USAGE,
+        )
+    return infnos
 
 
 def fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -60,14 +75,27 @@ async def _serve(settings: Settings, only: tuple[str, ...], metrics_port: int) -
         loop.add_signal_handler(number, told.set)
     worker = await Worker.start(settings, only)
     page = None
-    if metrics_port >= 0:
-        host = settings.worker.metrics_host
-        page = await serve_metrics(host, metrics_port, worker.metrics, worker.health)
-        log("metrics_served", port=page.addresses[0][1])
     try:
+        if metrics_port >= 0:
+            page = await serve_page(settings, metrics_port, worker)
         await told.wait()
         log("worker_stopping")
     finally:
         await worker.stop()
         if page is not None:
             await page.cleanup()
+
+
+async def serve_page(settings: Settings, port: int, worker: Worker) -> web.AppRunner:
+    """The metrics page; ``CommandError`` when its address cannot be had."""
+    host = settings.worker.metrics_host
+    try:
+        page = await serve_metrics(host, port, worker.metrics, worker.health)
+    except OSError as error:
+        raise CommandError(
+            f"the metrics page cannot have {host}:{port}: {error.strerror}",
+            f"指标页面无法使用地址 {host}:{port}",
+            ExitCode.USAGE,
+        ) from error
+    log("metrics_served", port=page.addresses[0][1])
+    return page
