@@ -72,6 +72,8 @@ def on_time(breaker: Breaker, now_ms: int) -> Breaker:
 def ask(breaker: Breaker, *, probe_ok: bool) -> tuple[Breaker, Pass]:
     """May a call go now? The state must be that of now (``on_time``)."""
     way, circuit = PASSES[breaker.circuit, probe_ok]
+    if circuit is breaker.circuit:
+        return breaker, way
     return msgspec.structs.replace(breaker, circuit=circuit), way
 
 

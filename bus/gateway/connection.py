@@ -7,12 +7,14 @@ nothing behind. Everything else aborts it.
 import asyncio
 import select
 import socket
+from collections.abc import Callable
 from typing import cast
 
 import httptools
 import msgspec
 
 from bus.gateway.line import TransportFault
+from bus.gateway.wire import RawAnswer
 
 TCP_IDLE_S = 30
 """Idle seconds before TCP keep-alive probes: a firewall between hospital and centre drops silent
@@ -33,14 +35,6 @@ class AnswerLimits(msgspec.Struct, frozen=True, kw_only=True):
         return 2 * self.body_bytes_max + 2 * self.head_bytes_max
 
 
-class RawAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole answer: status, headers as they came, body without its framing."""
-
-    status: int
-    headers: list[tuple[bytes, bytes]]
-    body: bytes
-
-
 class _TooLargeError(Exception):
     """Ends the parser from inside a callback."""
 
@@ -58,6 +52,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[RawAnswer] | None = None
         self._polite = True
+        self._has_data: Callable[[], bool] | None = None
         self._reset()
 
     def _reset(self) -> None:
@@ -75,6 +70,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         sock = transport.get_extra_info("socket")
+        self._has_data = _watch(sock.fileno()) if sock is not None else None
         if sock is not None and hasattr(socket, "TCP_KEEPIDLE"):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, TCP_IDLE_S)
@@ -115,17 +111,16 @@ class Connection(asyncio.Protocol):
         if self._head_bytes > self._limits.head_bytes_max:
             raise _TooLargeError
         if not self._headers_done:  # trailers are counted, not kept
-            self._headers.append((name, value))
+            self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         self._headers_done = True
         for name, value in self._headers:
-            low = name.lower()
-            if low == b"content-length":
+            if name == b"content-length":
                 self._framed = True
                 if value.isdigit() and int(value) > self._limits.body_bytes_max:
                     raise _TooLargeError
-            elif low == b"transfer-encoding":
+            elif name == b"transfer-encoding":
                 self._framed = True
 
     def on_body(self, data: bytes) -> None:
@@ -158,8 +153,8 @@ class Connection(asyncio.Protocol):
 
         Closes most of the gap between the peer's close and the loop hearing of it.
         """
-        sock = self._transport.get_extra_info("socket") if self._transport is not None else None
-        return sock is not None and not _readable(sock.fileno())
+        # Only while the transport is there: its file descriptor is ours as long.
+        return self._transport is not None and self._has_data is not None and not self._has_data()
 
     def begin(self, payload: bytes) -> "asyncio.Future[RawAnswer]":
         """Hand the request to the socket; the future is the whole answer or ``TransportFault``."""
@@ -186,7 +181,7 @@ class Connection(asyncio.Protocol):
     def keep_alive_hint_s(self) -> float | None:
         """Seconds the server said it keeps an idle connection (``Keep-Alive: timeout=5``)."""
         for name, value in self._headers:
-            if name.lower() == b"keep-alive":
+            if name == b"keep-alive":
                 _, _, seconds = value.partition(b"timeout=")
                 digits = seconds.split(b",", 1)[0].strip()
                 return float(digits) if digits.isdigit() and len(digits) <= 6 else None
@@ -212,11 +207,10 @@ class Connection(asyncio.Protocol):
         self.abort()
 
 
-def _readable(fd: int) -> bool:
-    if fd < 0:
-        return True
+def _watch(fd: int) -> Callable[[], bool]:
+    """A question to ask often: has this socket something to read?"""
     if not hasattr(select, "poll"):  # Windows
-        return bool(select.select([fd], [], [], 0)[0])
+        return lambda: bool(select.select([fd], [], [], 0)[0])
     poll = select.poll()
     poll.register(fd, select.POLLIN | select.POLLPRI)
-    return bool(poll.poll(0))
+    return lambda: bool(poll.poll(0))

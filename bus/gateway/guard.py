@@ -1,8 +1,5 @@
 """What stands before the wire: rate and concurrency per institution, the breaker per address."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 import msgspec
 
 from bus.clock import Clock
@@ -61,9 +58,9 @@ class Guard:
         self._clock = clock
         self._institutions: dict[str, _Institution] = {}
 
-    @asynccontextmanager
-    async def turn(self, call: GatewayCall) -> AsyncIterator[Pass]:
-        """Hold a slot while inside; ``NotAdmittedError`` when the call may not go.
+    async def enter(self, call: GatewayCall) -> Pass:
+        """Take a slot, to be given back with ``leave``; ``NotAdmittedError`` when the call may not
+        go, and then it holds none.
 
         The breaker is asked twice: before queueing, so that a paused address fails at once, and
         after, because it may have opened meanwhile. The pass must be reported to ``learn``.
@@ -72,13 +69,15 @@ class Guard:
             raise NotAdmittedError(NeverSent(reason="breaker_open"))
         institution = self._institution(call.tenant)
         await self._wait(institution, call.deadline_s * WAIT_SHARE)
-        try:
-            way = self._breaker.ask(self._clock.now_ms(), probe_ok=call.probe_ok)
-            if way is Pass.REFUSED:
-                raise NotAdmittedError(NeverSent(reason="breaker_open"))
-            yield way
-        finally:
+        way = self._breaker.ask(self._clock.now_ms(), probe_ok=call.probe_ok)
+        if way is Pass.REFUSED:
             institution.slots.give_back()
+            raise NotAdmittedError(NeverSent(reason="breaker_open"))
+        return way
+
+    def leave(self, call: GatewayCall) -> None:
+        """Give the slot of a call that entered back."""
+        self._institution(call.tenant).slots.give_back()
 
     def learn(self, way: Pass, outcome: Outcome | None) -> None:
         """Tell the breaker how a call ended; ``None`` = cancelled by its owner."""
@@ -102,18 +101,18 @@ class Guard:
         return institution
 
     async def _wait(self, institution: _Institution, wait_s_max: float) -> None:
+        waited_s = 0.0
+        if self._rate_per_s > 0:
+            try:
+                waited_s = await institution.rate.turn(wait_s_max)
+            except NoSlotError:
+                raise NotAdmittedError(NeverSent(reason="no_slot", detail="rate")) from None
+        if institution.slots.take_now():
+            return
         try:
-            waited_s = await institution.rate.turn(wait_s_max)
-        except NoSlotError:
-            raise NotAdmittedError(NeverSent(reason="no_slot", detail="rate")) from None
-        try:
-            await self._take(institution.slots, wait_s_max - waited_s)
+            await self._clock.within(wait_s_max - waited_s, institution.slots.take())
         except (NoSlotError, TimeoutError):
             raise NotAdmittedError(NeverSent(reason="no_slot", detail="concurrency")) from None
-
-    async def _take(self, slots: Slots, wait_s_max: float) -> None:
-        if not slots.take_now():
-            await self._clock.within(wait_s_max, slots.take())
 
 
 def verdict(outcome: Outcome | None) -> Verdict:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from secrets import token_hex
-from typing import cast
 
 import httpx
 import msgspec
@@ -11,17 +10,10 @@ from bus.clock import Clock
 from bus.gateway.addresses import AddressOf
 from bus.gateway.breaker import Pass
 from bus.gateway.guard import WAIT_SHARE, GatewayHealth, Guard, NotAdmittedError
-from bus.gateway.line import EXTENSION, Line, Phase, TransportFault
+from bus.gateway.line import Line, Phase, TransportFault
 from bus.gateway.port import Answered, GatewayCall, MaybeSent, NeverSent, Outcome
 from bus.gateway.signing import Draft, Scheme, Signed
-
-HEADERS = (
-    (b"content-type", b"application/json;charset=UTF-8"),
-    (b"accept", b"application/json"),
-    (b"accept-encoding", b"identity"),
-    (b"user-agent", b"yibao-bus"),
-)
-"""The same for every call. No compression: the size limit is one of bytes on the wire."""
+from bus.gateway.wire import Target, Wire, exchanger, target
 
 HOPELESS = frozenset({"config", "driver_fault"})
 """NeverSent reasons that another try does not cure."""
@@ -54,6 +46,8 @@ class HttpGateway:
 
     def __init__(self, parts: HttpParts) -> None:
         self._parts = parts
+        self._exchange = exchanger(parts.transport).exchange
+        self._targets: dict[str, Target] = {}
 
     async def call(self, call: GatewayCall) -> Outcome:
         """Send once. The deadline covers waiting for a slot, connecting, sending, the answer."""
@@ -79,24 +73,49 @@ class HttpGateway:
         await self._parts.transport.aclose()
 
     async def _run(self, call: GatewayCall, flight: _Flight) -> Outcome:
+        guard = self._parts.guard
         try:
-            async with self._parts.guard.turn(call) as flight.way:
-                return await self._send(call, flight.line)
+            flight.way = await guard.enter(call)
         except NotAdmittedError as refusal:
             return refusal.outcome
+        try:
+            return await self._send(call, flight.line)
+        finally:
+            guard.leave(call)
 
     async def _send(self, call: GatewayCall, line: Line) -> Outcome:
         try:
-            url = self._parts.address_of(call.infno)
-            if url is None:
+            to = self._targets.get(call.infno) or self._target(call.infno)
+            if to is None:
                 return NeverSent(reason="config", retryable=False, detail="no path")
-            signed = await self._sign(call)
-            request = self._request(url, signed, call.deadline_s, line)
-            return await self._exchange(request)
+            headers, body = self._parts.scheme.fixed, call.body
+            if headers is None:
+                signed = await self._sign(call)
+                headers, body = signed.headers, signed.body
+            wire = Wire(
+                target=to,
+                headers=headers,
+                body=body,
+                connect_s=self._parts.connect_s,
+                pool_s=call.deadline_s * WAIT_SHARE,
+                line=line,
+            )
+            answer = await self._exchange(wire)
         except TransportFault as fault:
             return _stopped(line, fault.reason, fault.detail)
         except Exception as error:  # noqa: BLE001 - the port never raises; where it stopped still holds
             return _stopped(line, "driver_fault", type(error).__name__)
+        return Answered(
+            http_status=answer.status, content_type=answer.content_type, body=answer.body
+        )
+
+    def _target(self, infno: str) -> Target | None:
+        """Worked out once; infnos are bounded by the catalogue."""
+        url = self._parts.address_of(infno)
+        if url is None:
+            return None
+        found = self._targets[infno] = target(url)
+        return found
 
     async def _sign(self, call: GatewayCall) -> Signed:
         draft = Draft(
@@ -106,34 +125,6 @@ class HttpGateway:
             nonce=self._parts.nonce(),
         )
         return await self._parts.scheme.sign(draft)
-
-    def _request(
-        self, url: httpx.URL, signed: Signed, deadline_s: float, line: Line
-    ) -> httpx.Request:
-        headers = [
-            (b"host", url.netloc),
-            *HEADERS,
-            *signed.headers,
-            (b"content-length", b"%d" % len(signed.body)),
-        ]
-        timeout = {"connect": self._parts.connect_s, "pool": deadline_s * WAIT_SHARE}
-        return httpx.Request(
-            "POST",
-            url,
-            headers=headers,
-            stream=httpx.ByteStream(signed.body),
-            extensions={"timeout": timeout, EXTENSION: line},
-        )
-
-    async def _exchange(self, request: httpx.Request) -> Answered:
-        response = await self._parts.transport.handle_async_request(request)
-        stream = cast("httpx.AsyncByteStream", response.stream)
-        body = b"".join([part async for part in stream])  # as sent: nothing decoded behind us
-        return Answered(
-            http_status=response.status_code,
-            content_type=response.headers.get("content-type", ""),
-            body=body,
-        )
 
 
 def _stopped(line: Line, reason: str, detail: str) -> NeverSent | MaybeSent:

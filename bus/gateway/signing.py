@@ -13,8 +13,7 @@ from typing import Protocol
 import msgspec
 
 from bus.gateway.secret import GatewayConfigError, Secret
-
-Headers = tuple[tuple[bytes, bytes], ...]
+from bus.gateway.wire import Headers
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +42,10 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
 class Scheme(Protocol):
     """One signing scheme with its credentials inside."""
 
+    fixed: Headers | None
+    """The headers when they are the same for every request and the body goes as it is: then the
+    driver does not ask ``sign``. ``None`` for a scheme that signs."""
+
     async def sign(self, draft: Draft) -> Signed:
         """Headers and body for this draft. Whatever it awaits happens before the line."""
         ...
@@ -53,6 +56,7 @@ class NoScheme:
 
     def __init__(self, credentials: Credentials) -> None:
         del credentials
+        self.fixed: Headers | None = ()
 
     async def sign(self, draft: Draft) -> Signed:
         return Signed(headers=(), body=draft.body)
@@ -63,10 +67,11 @@ class ApiKeyScheme:
 
     def __init__(self, credentials: Credentials) -> None:
         _need(credentials, account=False)
-        self._headers = ((b"apikey", _header(credentials.secret.reveal(), "secret")),)
+        key = _header(credentials.secret.reveal(), "secret")
+        self.fixed: Headers | None = ((b"apikey", key),)
 
     async def sign(self, draft: Draft) -> Signed:
-        return Signed(headers=self._headers, body=draft.body)
+        return Signed(headers=self.fixed or (), body=draft.body)
 
 
 class TifScheme:
@@ -74,6 +79,7 @@ class TifScheme:
 
     def __init__(self, credentials: Credentials) -> None:
         _need(credentials, account=True)
+        self.fixed: Headers | None = None
         self._account = _header(credentials.account, "account")
         self._secret = credentials.secret
 

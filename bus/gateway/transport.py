@@ -1,4 +1,6 @@
-"""The gateway's transport: httpx requests in, httpx responses out, raw asyncio sockets between.
+"""The gateway's transport: one request in, one whole answer out, raw asyncio sockets between.
+
+The driver hands in bytes (``exchange``); whoever holds an httpx request uses the httpx seam.
 
 A LIFO stack of idle connections per origin; any cancel, time-out or protocol error aborts the
 connection; nothing is ever sent twice. There is no proxy and no environment variable that could
@@ -8,15 +10,13 @@ bring one in. Why it exists: decision 0004.
 import asyncio
 import ssl
 from collections import deque
-from typing import Any
 
 import httpx
 
 from bus.gateway.connection import AnswerLimits, Connection
 from bus.gateway.limits import NoSlotError, Slots
 from bus.gateway.line import Line, TransportFault, connect_fault, line_of
-
-Origin = tuple[str, str, int]
+from bus.gateway.wire import Origin, RawAnswer, Wire, header_lines, origin_of
 
 WAITERS_MAX = 8192
 """Calls that may wait for a connection: above the sum of all prefetches of a worker, so it is hit
@@ -46,15 +46,32 @@ class HttptoolsTransport(httpx.AsyncBaseTransport):
         self._idle: dict[Origin, deque[Connection]] = {}
         self._closed = False
 
+    async def exchange(self, wire: Wire) -> RawAnswer:
+        """See ``bus.gateway.wire.Exchanger``."""
+        payload = wire.payload()
+        if not self._slots.take_now():
+            await take_slot(self._slots, wire.pool_s)
+        try:
+            return await self._exchange(wire.target.origin, payload, wire.line, wire.connect_s)
+        finally:
+            self._slots.give_back()
+
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         line = line_of(request)
         timeouts = request.extensions.get("timeout") or {}
         payload = _head(request) + await request.aread()
+        origin = origin_of(request.url)
         await take_slot(self._slots, timeouts.get("pool"))
         try:
-            return await self._exchange(request, payload, line, timeouts)
+            answer = await self._exchange(origin, payload, line, timeouts.get("connect"))
         finally:
             self._slots.give_back()
+        return httpx.Response(
+            answer.status,
+            headers=answer.headers,
+            stream=httpx.ByteStream(answer.body),
+            request=request,
+        )
 
     async def aclose(self) -> None:
         self._closed = True
@@ -65,13 +82,12 @@ class HttptoolsTransport(httpx.AsyncBaseTransport):
         await asyncio.sleep(0)  # let the loop carry the closes out
 
     async def _exchange(
-        self, request: httpx.Request, payload: bytes, line: Line, timeouts: dict[str, Any]
-    ) -> httpx.Response:
-        origin = _origin(request.url)
+        self, origin: Origin, payload: bytes, line: Line, connect_s: float | None
+    ) -> RawAnswer:
         connection = self._from_stack(origin)
         if connection is None:
             line.connecting()
-            connection = await self._connect(origin, timeouts.get("connect"))
+            connection = await self._connect(origin, connect_s)
         try:
             line.cross()
             answer = await connection.begin(payload)
@@ -79,12 +95,7 @@ class HttptoolsTransport(httpx.AsyncBaseTransport):
             connection.abort()  # what the far side made of it is unknown
             raise
         self._put_back(origin, connection)
-        return httpx.Response(
-            answer.status,
-            headers=answer.headers,
-            stream=httpx.ByteStream(answer.body),
-            request=request,
-        )
+        return answer
 
     def _from_stack(self, origin: Origin) -> Connection | None:
         stack = self._idle.get(origin)
@@ -153,16 +164,7 @@ async def take_slot(slots: Slots, wait_s: float | None) -> None:
         raise TransportFault("no_slot", "connections") from None
 
 
-def _origin(url: httpx.URL) -> Origin:
-    return url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80)
-
-
 def _head(request: httpx.Request) -> bytes:
-    """Request line and headers. A line break inside a value would forge a header: refused."""
-    raw = request.headers.raw
-    lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)]
-    lines += [b"%b: %b" % pair for pair in raw]
-    head = b"\r\n".join(lines)
-    if head.count(b"\n") != len(raw) or head.count(b"\r") != len(raw):
-        raise TransportFault("config", "a header holds a line break")
-    return head + b"\r\n\r\n"
+    """Request line and headers."""
+    first = b"%b %b HTTP/1.1\r\n" % (request.method.encode("ascii"), request.url.raw_path)
+    return b"%b%b\r\n" % (first, header_lines(tuple(request.headers.raw)))
