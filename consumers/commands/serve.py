@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -73,7 +74,9 @@ async def _serve(settings: Settings, only: tuple[str, ...], metrics_port: int) -
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
-    worker = await Worker.start(settings, only)
+    worker = await start_unless(told, settings, only)
+    if worker is None:
+        return
     page = None
     try:
         if metrics_port >= 0:
@@ -84,6 +87,23 @@ async def _serve(settings: Settings, only: tuple[str, ...], metrics_port: int) -
         await worker.stop()
         if page is not None:
             await page.cleanup()
+
+
+async def start_unless(
+    told: asyncio.Event, settings: Settings, only: tuple[str, ...]
+) -> Worker | None:
+    """A worker that consumes; ``None`` when the process is told to stop before there is one (the
+    broker may be away for long)."""
+    starting = asyncio.create_task(Worker.start(settings, only))
+    stopping = asyncio.create_task(told.wait())
+    await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if starting.done():
+        return starting.result()
+    starting.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await starting
+    return None
 
 
 async def serve_page(settings: Settings, port: int, worker: Worker) -> web.AppRunner:
