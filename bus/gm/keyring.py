@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from bus.gm.errors import KeyringError
-from bus.gm.sm3 import hmac_sm3
+from bus.gm.sm3 import hmac_sm3, keyed_hmac_sm3
 from bus.gm.sm4 import KEY_BYTES
 
 MASTER_BYTES = 32
@@ -37,7 +37,8 @@ class Keyring:
         if not masters:
             raise KeyringError("the keyring holds no key")
         self._keys = {name.encode(): _derive(name, master) for name, master in masters.items()}
-        self._search = hmac_sm3(next(iter(masters.values())), b"yibao-bus search digest 1")
+        search = hmac_sm3(next(iter(masters.values())), b"yibao-bus search digest 1")
+        self._search = keyed_hmac_sm3(search)
 
     @classmethod
     def from_text(cls, text: str) -> "Keyring":
@@ -72,7 +73,7 @@ class Keyring:
         """A keyed digest (HMAC-SM3, 64 hex digits) of a person's number for a search column. The
         same value under another ``kind`` gives another digest; without the key nobody can try all
         numbers."""
-        return hmac_sm3(self._search, f"{kind}\0{value}".encode()).hex()
+        return self._search(f"{kind}\0{value}".encode()).hex()
 
     def __repr__(self) -> str:
         return f"Keyring({len(self._keys)} keys)"

@@ -7,17 +7,28 @@ works. Both give the same bytes.
 import hashlib
 import hmac
 from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 
 BLOCK_BYTES = 64
 
 
+class Mac(Protocol):
+    """HMAC-SM3 under one key; may be called from several threads."""
+
+    def __call__(self, *parts: bytes) -> bytes:
+        """The 32 bytes of all parts together."""
+        ...
+
+
 class Sm3Backend(msgspec.Struct, frozen=True):
-    """One implementation: ``digest(data)`` and ``mac(key, data)``, both 32 bytes."""
+    """One implementation: ``digest(data)`` and ``mac(key, data)``, both 32 bytes, and ``keyed``: a
+    key made ready once for many messages."""
 
     digest: Callable[[bytes], bytes]
     mac: Callable[[bytes, bytes], bytes]
+    keyed: Callable[[bytes], Mac]
 
 
 def _openssl() -> Sm3Backend | None:
@@ -26,7 +37,20 @@ def _openssl() -> Sm3Backend | None:
     return Sm3Backend(
         digest=lambda data: hashlib.new("sm3", data).digest(),
         mac=lambda key, data: hmac.digest(key, data, "sm3"),
+        keyed=_openssl_keyed,
     )
+
+
+def _openssl_keyed(key: bytes) -> Mac:
+    begun = hmac.new(key, digestmod="sm3")
+
+    def mac(*parts: bytes) -> bytes:
+        one = begun.copy()
+        for part in parts:
+            one.update(part)
+        return one.digest()
+
+    return mac
 
 
 def _gmssl() -> Sm3Backend:
@@ -41,7 +65,11 @@ def _gmssl() -> Sm3Backend:
         inner = digest(bytes(byte ^ 0x36 for byte in block) + data)
         return digest(bytes(byte ^ 0x5C for byte in block) + inner)
 
-    return Sm3Backend(digest=digest, mac=mac)
+    return Sm3Backend(
+        digest=digest,
+        mac=mac,
+        keyed=lambda key: lambda *parts: mac(key, b"".join(parts)),
+    )
 
 
 def backends() -> dict[str, Sm3Backend]:
@@ -66,3 +94,8 @@ def sm3_hex(data: bytes) -> str:
 def hmac_sm3(key: bytes, data: bytes) -> bytes:
     """HMAC-SM3, 32 bytes; any key length."""
     return _USED.mac(key, data)
+
+
+def keyed_hmac_sm3(key: bytes) -> Mac:
+    """HMAC-SM3 with the key made ready once: for keys that are used again and again."""
+    return _USED.keyed(key)

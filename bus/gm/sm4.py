@@ -7,6 +7,7 @@ padding.
 """
 
 from collections.abc import Callable
+from threading import Lock
 
 import msgspec
 
@@ -17,6 +18,8 @@ KEY_BYTES = 16
 
 Cipher = Callable[[bytes, bytes], bytes]
 """(key, whole blocks) -> as many bytes."""
+Ctr = Callable[[bytes, bytes], bytes]
+"""(first counter, data) -> as many bytes; may be called from several threads."""
 
 
 class Sm4Backend(msgspec.Struct, frozen=True):
@@ -25,6 +28,8 @@ class Sm4Backend(msgspec.Struct, frozen=True):
     encrypt: Cipher
     decrypt: Cipher
     ctr: Callable[[bytes, bytes, bytes], bytes]
+    keyed: Callable[[bytes], "Ctr"]
+    """CTR with the key made ready once for many texts."""
 
 
 def _cryptography() -> Sm4Backend | None:
@@ -52,11 +57,22 @@ def _cryptography() -> Sm4Backend | None:
         run = Machine(algorithms.SM4(key), modes.CTR(counter)).encryptor()
         return run.update(data) + run.finalize()
 
+    def keyed(key: bytes) -> Ctr:
+        machine = Machine(algorithms.SM4(key), modes.CTR(bytes(BLOCK_BYTES))).encryptor()
+        turn = Lock()  # the machine has one counter, and two texts under one would be readable
+
+        def run(counter: bytes, data: bytes) -> bytes:
+            with turn:
+                machine.reset_nonce(counter)
+                return machine.update(data)
+
+        return run
+
     try:
         encrypt(bytes(KEY_BYTES), bytes(BLOCK_BYTES))
     except UnsupportedAlgorithm:
         return None
-    return Sm4Backend(encrypt=encrypt, decrypt=decrypt, ctr=ctr)
+    return Sm4Backend(encrypt=encrypt, decrypt=decrypt, ctr=ctr, keyed=keyed)
 
 
 def _gmssl() -> Sm4Backend:
@@ -84,6 +100,7 @@ def _gmssl() -> Sm4Backend:
         encrypt=lambda key, blocks: whole(key, blocks, SM4_ENCRYPT),
         decrypt=lambda key, blocks: whole(key, blocks, SM4_DECRYPT),
         ctr=ctr,
+        keyed=lambda key: lambda counter, data: ctr(key, counter, data),
     )
 
 
@@ -108,6 +125,12 @@ def sm4_ctr(key: bytes, counter: bytes, data: bytes, *, backend: Sm4Backend = _U
     if len(counter) != BLOCK_BYTES:
         raise GmError(f"a counter block has {BLOCK_BYTES} bytes, this one {len(counter)}")
     return backend.ctr(key, counter, data)
+
+
+def sm4_ctr_keyed(key: bytes, *, backend: Sm4Backend = _USED) -> Ctr:
+    """``sm4_ctr`` with the key made ready once. The counters it is given must have 16 bytes."""
+    _check_key(key)
+    return backend.keyed(key)
 
 
 def sm4_ecb_encrypt(key: bytes, plain: bytes, *, backend: Sm4Backend = _USED) -> bytes:

@@ -19,7 +19,7 @@ from bus.gm import sm3 as sm3_function
 from bus.gm.self_test import CHECKS
 from bus.gm.sm3 import Sm3Backend
 from bus.gm.sm3 import backends as sm3_backends
-from bus.gm.sm4 import Sm4Backend
+from bus.gm.sm4 import Sm4Backend, sm4_ctr_keyed
 from bus.gm.sm4 import backends as sm4_backends
 
 SM3_VECTORS = {
@@ -76,6 +76,22 @@ def test_all_sm4_backends_agree_on_any_text_and_key(
     assert {sm4_ecb_decrypt(key, sealed.copy().pop(), backend=one) for one in backends} == {text}
 
 
+@settings(max_examples=40, deadline=None)
+@given(key=KEYS, counters=st.lists(KEYS, min_size=2, max_size=4), text=TEXTS)
+def test_a_key_made_ready_once_gives_what_a_fresh_one_gives(
+    key: bytes, counters: list[bytes], text: bytes
+) -> None:
+    for sm4 in sm4_backends().values():
+        ready = sm4_ctr_keyed(key, backend=sm4)
+        for counter in counters:  # none begins where the one before stopped
+            assert ready(counter, text) == sm4_ctr(key, counter, text, backend=sm4)
+    for sm3 in sm3_backends().values():
+        mac = sm3.keyed(key)
+        for counter in counters:
+            assert mac(counter, text) == sm3.mac(key, counter + text)
+            assert mac() == sm3.mac(key, b"")
+
+
 @pytest.mark.parametrize("backend", sm4_backends().values(), ids=sm4_backends())
 @pytest.mark.parametrize("length", [0, 15, 17, 32])
 def test_a_key_of_the_wrong_length_is_refused_not_cut(length: int, backend: Sm4Backend) -> None:
@@ -85,6 +101,8 @@ def test_a_key_of_the_wrong_length_is_refused_not_cut(length: int, backend: Sm4B
         sm4_ctr(bytes(length), bytes(16), b"abc", backend=backend)
     with pytest.raises(GmError, match="16 bytes"):
         sm4_ctr(bytes(16), bytes(length), b"abc", backend=backend)
+    with pytest.raises(GmError, match="16 bytes"):
+        sm4_ctr_keyed(bytes(length), backend=backend)
 
 
 @pytest.mark.parametrize("backend", sm4_backends().values(), ids=sm4_backends())

@@ -1,5 +1,7 @@
 """Bodies at rest: nobody reads, changes or moves one without being noticed."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -53,6 +55,14 @@ def test_a_body_moved_to_another_row_is_noticed() -> None:
 def test_the_same_body_never_looks_the_same_twice() -> None:
     one = sealer(OLD)
     assert one.seal(b"body", b"") != one.seal(b"body", b"")
+
+
+def test_bodies_sealed_by_many_threads_at_once_all_open() -> None:
+    one = sealer(OLD)
+    bodies = [number.to_bytes(2, "big") * 3000 for number in range(400)]
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        sealed = list(pool.map(lambda body: one.seal(body, b""), bodies))
+    assert [sealer(OLD).open(each, b"") for each in sealed] == bodies
 
 
 def test_after_rotation_old_bodies_open_and_new_ones_use_the_new_key() -> None:
