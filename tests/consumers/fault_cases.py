@@ -142,6 +142,13 @@ async def inpatient_undone(desk: Hospital, visit: Visit) -> dict[str, Any]:
     return cancelled(visit, settled)
 
 
+async def reversal(desk: Hospital, visit: Visit) -> dict[str, Any]:
+    """A HIS that reverses a settlement of its own accord."""
+    settled = await visit.ask("2207", await desk.outpatient(visit, ITEMS))
+    psn_no = visit.patient.psn_no
+    return {"data": {"psn_no": psn_no, "omsgid": settled.msgid, "oinfno": "2207"}}
+
+
 PREPARE: dict[str, Prepare] = {
     "2102": purchase,
     "2103": purchase_undone,
@@ -155,6 +162,7 @@ PREPARE: dict[str, Prepare] = {
     "2305": inpatient_undone,
     "2401": admission,
     "2402": discharge,
+    "2601": reversal,
 }
 
 
