@@ -1,6 +1,7 @@
-"""Shared by all tests: one real RabbitMQ node per run, and a virtual host of its own per test.
+"""Shared by all tests: one real RabbitMQ node per run, and a virtual host of its own per test; one
+real PostgreSQL server per run, and a database of its own per folder of a test.
 
-Without rabbitmq-server the tests that need it fail (they are never skipped)."""
+Without rabbitmq-server or postgresql the tests that need it fail (they are never skipped)."""
 
 import itertools
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 
 from bus.config.settings import BrokerSettings
 from compose.node import USER, PrivateNode
+from compose.pg import PrivatePostgres
 
 _numbers = itertools.count(1)
 
@@ -49,3 +51,11 @@ def vhost(broker_node: PrivateNode, tmp_path: Path) -> Iterator[Vhost]:
     secret.chmod(0o600)
     yield Vhost(broker_node, name, broker_node.url(name), str(secret))
     broker_node.drop_vhost(name)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PrivatePostgres]:
+    """A private PostgreSQL server for the whole run. Do not stop it: take one of your own for
+    that."""
+    with PrivatePostgres() as server:
+        yield server

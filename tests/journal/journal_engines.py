@@ -34,10 +34,8 @@ def make_sqlite(folder: Path) -> SqliteJournal:
     return SqliteJournal(str(folder / "journal.sqlite3"), Sealer(KEYS))
 
 
-ENGINES = (
-    Engine("sqlite", make_sqlite, durable=True),
-    Engine("memory", lambda _: MemoryJournal(), durable=False),
-)
+SQLITE = Engine("sqlite", make_sqlite, durable=True)
+MEMORY = Engine("memory", lambda _: MemoryJournal(), durable=False)
 
 
 def record(key: str = "", **changes: object) -> Record:

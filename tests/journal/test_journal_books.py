@@ -17,6 +17,7 @@ from bus.journal.port import (
     Numbers,
     Session,
 )
+from bus.journal.postgres import PostgresJournal
 from bus.journal.sqlite import SqliteJournal
 from bus.lifecycle.record import State
 from tests.journal.journal_engines import (
@@ -228,7 +229,7 @@ async def test_a_purge_takes_old_final_records_of_its_class_and_nothing_else(
     engine: Engine, tmp_path: Path
 ) -> None:
     journal = engine.make(tmp_path)
-    assert isinstance(journal, SqliteJournal | MemoryJournal)
+    assert isinstance(journal, SqliteJournal | MemoryJournal | PostgresJournal)
     await journal.open()
     kinds: dict[str, dict[str, object]] = {
         "old": {},
@@ -255,7 +256,7 @@ async def test_a_purge_takes_old_final_records_of_its_class_and_nothing_else(
 
 async def test_a_purge_of_what_is_remembered_goes_by_age(engine: Engine, tmp_path: Path) -> None:
     journal = engine.make(tmp_path)
-    assert isinstance(journal, SqliteJournal | MemoryJournal)
+    assert isinstance(journal, SqliteJournal | MemoryJournal | PostgresJournal)
     await journal.open()
     await journal.remember(put(fact("1"), replace(fact("2"), at_ms=NOW + 1)))
     await journal.put_session(SIGNING)

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 import bus.journal.sqlite as engine
+from bus.journal.migrations import plan
 from bus.journal.port import JournalUnavailableError
 from bus.journal.sqlite.connect import connect, create
-from bus.journal.sqlite.migrate import FOLDER, migrate, plan, statements
+from bus.journal.sqlite.migrate import FOLDER, migrate, statements
 from bus.journal.sqlite.queries import SQL
 from tests.journal.journal_engines import TENANT, begun, make_sqlite, record, stored
 

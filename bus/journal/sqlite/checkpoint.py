@@ -3,8 +3,8 @@
 import sqlite3
 import threading
 
+from bus.journal.counts import Counts
 from bus.journal.sqlite.connect import connect
-from bus.journal.sqlite.writer import Counts
 
 EVERY_S = 0.5
 WAL_PAGES_MAX = 65_536

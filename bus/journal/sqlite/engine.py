@@ -6,6 +6,7 @@ from functools import partial
 
 from bus.clock import Clock, SystemClock
 from bus.gm import Sealer
+from bus.journal.counts import Counts
 from bus.journal.port import (
     Begun,
     Fact,
@@ -16,14 +17,14 @@ from bus.journal.port import (
     Numbers,
     Session,
 )
+from bus.journal.rows import Rows
 from bus.journal.rules import check_changes
 from bus.journal.sqlite import books, ledger
 from bus.journal.sqlite.checkpoint import Checkpointer
 from bus.journal.sqlite.connect import connect, create, unavailable
 from bus.journal.sqlite.migrate import migrate
 from bus.journal.sqlite.reader import Reader
-from bus.journal.sqlite.rows import Rows
-from bus.journal.sqlite.writer import Counts, Writer
+from bus.journal.sqlite.writer import Writer
 from bus.lifecycle.record import Record, StoryLine
 
 GROUP_ROWS_MAX = 512

@@ -20,10 +20,10 @@ from bus.journal.port import (
     Known,
     Lease,
 )
+from bus.journal.rows import COLUMNS, Row, Rows
 from bus.journal.rules import TAKEN_OVER, late, needs_msgid
 from bus.journal.sqlite.books import change_facts
 from bus.journal.sqlite.queries import SQL
-from bus.journal.sqlite.rows import COLUMNS, Row, Rows
 from bus.journal.sqlite.transaction import Transaction
 from bus.lifecycle.record import Record, StoryLine
 

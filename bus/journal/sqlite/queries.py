@@ -1,22 +1,5 @@
 """The statements of ``queries.sql`` by name; a name that does not exist fails at import."""
 
-import re
-from importlib.resources import files
+from bus.journal.statements import load
 
-_HEAD = re.compile(r"^-- (name|fragment): (\w+)$", re.MULTILINE)
-
-
-def parse(text: str) -> dict[str, str]:
-    """Statement text by name, fragments filled in. Each entry has a sentence of remark and SQL."""
-    parts = _HEAD.split(text)[1:]
-    fragments: dict[str, str] = {}
-    statements: dict[str, str] = {}
-    for kind, name, body in zip(parts[0::3], parts[1::3], parts[2::3], strict=True):
-        sql = " ".join(line for line in body.split("\n") if line and not line.startswith("--"))
-        for fragment, filling in fragments.items():
-            sql = sql.replace("{" + fragment + "}", filling)
-        (fragments if kind == "fragment" else statements)[name] = sql
-    return statements
-
-
-SQL = parse(files("bus.journal.sqlite").joinpath("queries.sql").read_text(encoding="utf-8"))
+SQL = load("bus.journal.sqlite")

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 
+from bus.journal.counts import Counts
 from bus.journal.port import JournalUnavailableError
 from bus.journal.sqlite.connect import begin, connect, shrink
 from bus.journal.sqlite.transaction import Transaction
@@ -41,20 +42,6 @@ class Outcome(NamedTuple):
     future: "asyncio.Future[Any] | None"
     value: Any
     error: BaseException | None
-
-
-class Counts:
-    """What the writer has done since it started, for metrics and tests."""
-
-    def __init__(self) -> None:
-        self.commits = 0
-        self.units = 0
-        self.failures = 0
-        """Groups that could not be committed."""
-        self.wal_pages = 0
-        """Pages of the write-ahead file at the last checkpoint."""
-        self.seals_broken = 0
-        """Records passed by at a take-over because a body of theirs cannot be opened."""
 
 
 class Writer:
