@@ -20,10 +20,8 @@ DIGITS_PATTERN = r"^0*[1-9][0-9]*\Z"
 Row = dict[str, Any]
 
 
-class _Test(msgspec.Struct, frozen=True):
-    name: str
-    required: bool
-    problem: Problem
+_Test = tuple[str, bool, Problem]
+"""Name, whether required, and what is wrong with a value that is there."""
 
 
 class _Compiled(msgspec.Struct, frozen=True):
@@ -34,11 +32,8 @@ class _Compiled(msgspec.Struct, frozen=True):
     tests: tuple[_Test, ...]
     conditions: tuple[Callable[[Row], bool], ...]
     below: tuple["_Compiled", ...]
-
-    @property
-    def has_more(self) -> bool:
-        """Whether there is more to check than single values."""
-        return bool(self.conditions or self.below)
+    has_more: bool
+    """Whether there is more to check than single values."""
 
     @property
     def has_work(self) -> bool:
@@ -61,6 +56,33 @@ def compile_check(root: Node, codes: CodeTables) -> Callable[[Json], bool]:
     return check
 
 
+def compile_listed(root: Node, codes: CodeTables) -> Callable[[Json], bool]:
+    """A function that tells whether the open code tables list every value of an input without
+    faults."""
+    tables = ((field.name, codes[field.codes]) for field in root.fields if field.codes)
+    coded = [
+        (name, frozenset({"", None, *table.values}))
+        for name, table in tables
+        if table.values and not table.closed
+    ]
+    below = [(child.name, compile_listed(child, codes)) for child in root.nodes]
+
+    def listed(value: Json) -> bool:
+        if type(value) is list:
+            return all(map(listed, value))
+        get = value.get
+        for name, values in coded:
+            if get(name) not in values:
+                return False
+        for name, are_listed in below:
+            inner = get(name)
+            if inner is not None and not are_listed(inner):
+                return False
+        return True
+
+    return listed
+
+
 def _compile(node: Node, codes: CodeTables) -> _Compiled:
     below = tuple(_compile(child, codes) for child in node.nodes)
     members: list[tuple[str, Any, Any]] = []
@@ -69,12 +91,15 @@ def _compile(node: Node, codes: CodeTables) -> _Compiled:
     for position, (child, made) in enumerate(zip(node.nodes, below, strict=True)):
         shape = _rows_type(child, made.row) if child.repeat else made.row
         members.append(_member(1000 + position, child.name, shape, child.required))
+    conditions = tuple(_condition(field) for field in node.fields if field.when)
+    to_visit = tuple(one for one in below if one.has_work)
     return _Compiled(
         name=node.name,
         row=msgspec.defstruct("Row", members, kw_only=True, gc=False),
         tests=tuple(_tests(node)),
-        conditions=tuple(_condition(field) for field in node.fields if field.when),
-        below=tuple(one for one in below if one.has_work),
+        conditions=conditions,
+        below=to_visit,
+        has_more=bool(conditions or to_visit),
     )
 
 
@@ -110,7 +135,7 @@ def _tests(node: Node) -> list[_Test]:
     for field in node.fields:
         problem = special_problem(field)
         if problem is not None:
-            found.append(_Test(field.name, field.required, problem))
+            found.append((field.name, field.required, problem))
     return found
 
 
@@ -126,8 +151,7 @@ def _condition(field: Field) -> Callable[[Row], bool]:
 
 def _is_sound(node: _Compiled, value: Json) -> bool:
     rows = value if type(value) is list else (value,)
-    tests = [(test.name, test.required, test.problem) for test in node.tests]
-    has_more = node.has_more
+    tests, has_more = node.tests, node.has_more
     for row in rows:
         get = row.get
         for name, required, problem in tests:
@@ -140,7 +164,11 @@ def _is_sound(node: _Compiled, value: Json) -> bool:
 
 
 def _is_row_sound(node: _Compiled, row: Row) -> bool:
-    if not all(holds(row) for holds in node.conditions):
-        return False
-    inner = ((child, row.get(child.name)) for child in node.below)
-    return all(value is None or _is_sound(child, value) for child, value in inner)
+    for holds in node.conditions:
+        if not holds(row):
+            return False
+    for child in node.below:
+        value = row.get(child.name)
+        if value is not None and not _is_sound(child, value):
+            return False
+    return True

@@ -20,6 +20,9 @@ Normal = Callable[[Json], Json]
 _MOMENT = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[T ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]+)?)?\Z"
 )
+_DAY_IN_FORM = re.compile(r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2})?\Z")
+_MOMENT_IN_FORM = re.compile(r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}(?: [0-9]{2}:[0-9]{2}:[0-9]{2})?)?\Z")
+_SCALED = r"(?:-?(?:0|[1-9][0-9]{0,17})\.[0-9]{%d})?\Z"
 
 _DIGITS_MAX = 38
 """Digits and powers of ten beyond which a value is no amount but left as it came."""
@@ -65,25 +68,45 @@ def _node(node: Node) -> Normal:
 
 def _row(node: Node) -> Callable[[dict[str, Any]], dict[str, Any]]:
     forms = {field.name: form for field in node.fields if (form := _form(field)) is not None}
-    below = {child.name: _node(child) for child in node.nodes}
+    forms |= {child.name: _node(child) for child in node.nodes}
     renamed = [(old, field.name) for field in node.fields for old in field.was]
+    has_present_names = {old for old, _ in renamed}.isdisjoint
+    in_form = {field.name: test for field in node.fields if (test := _in_form(field)) is not None}
+    test_of = (in_form | {child.name: _never for child in node.nodes}).get
 
     def normal(value: dict[str, Any]) -> dict[str, Any]:
-        out = {}
-        for name, one in value.items():
-            form = forms.get(name)
-            if form is not None:
-                out[name] = form(one)
-            elif name in below:
-                out[name] = below[name](one)
-            else:
-                out[name] = one
-        for old, name in renamed:
+        # Most values of most answers are in their form already: only the others are worked on.
+        odd = [
+            name
+            for name, one in value.items()
+            if type(one) is not str or not ((test := test_of(name)) is None or test(one))
+        ]
+        present = has_present_names(value)
+        if present and not odd:
+            return value
+        out = value.copy()
+        for name in odd:
+            if name in forms:
+                out[name] = forms[name](out[name])
+        for old, name in () if present else renamed:
             if old in out and is_empty(out.get(name)):
                 out[name] = forms[name](out.pop(old)) if name in forms else out.pop(old)
         return out
 
     return normal
+
+
+def _never(_value: str) -> None:
+    """No text is the normal form of this."""
+
+
+def _in_form(field: Field) -> Callable[[str], object] | None:
+    """Whether a text already is the normal form of the field; ``None`` when every text is."""
+    if field.is_dated:
+        return (_DAY_IN_FORM if field.kind is Kind.DATE else _MOMENT_IN_FORM).match
+    if field.kind in {Kind.AMOUNT, Kind.NUMBER} and field.scale:
+        return re.compile(_SCALED % field.scale).match
+    return _never if field.is_numeric else None
 
 
 def _form(field: Field) -> Normal | None:
@@ -96,13 +119,10 @@ def _form(field: Field) -> Normal | None:
 
 def _scaled(scale: int) -> Normal:
     unit = Decimal(1).scaleb(-scale)
-    in_form = re.compile(rf"-?(0|[1-9][0-9]{{0,17}})\.[0-9]{{{scale}}}\Z").match
 
     def scaled(value: Json) -> Json:
         if is_empty(value):
             return ""
-        if type(value) is str and scale and in_form(value):
-            return value
         if type(value) is Decimal and value.as_tuple().exponent == -scale:
             return format(value, "f")
         number = _number(value)

@@ -7,7 +7,7 @@ from functools import cached_property
 import msgspec
 
 from schemas.codes import CodeTables
-from schemas.compiler import compile_check
+from schemas.compiler import compile_check, compile_listed
 from schemas.contract import Fault, Json
 from schemas.decoding import compile_decode
 from schemas.encoding import compile_dress
@@ -146,7 +146,7 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def warnings(self, value: Json) -> tuple[Fault, ...]:
         """Values of an input without faults that open code tables do not list."""
-        return list_warnings(self.inputs, value, self.codes)
+        return () if self._is_listed(value) else list_warnings(self.inputs, value, self.codes)
 
     def encode_input(self, value: Json) -> bytes:
         """Compact JSON of an input without faults: an empty number is ``"0"``, any other empty
@@ -176,6 +176,10 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def _is_sound(self) -> Callable[[Json], bool]:
         return compile_check(self.inputs, self.codes)
+
+    @cached_property
+    def _is_listed(self) -> Callable[[Json], bool]:
+        return compile_listed(self.inputs, self.codes)
 
     @cached_property
     def _dress(self) -> Callable[[Json], Json]:

@@ -49,7 +49,12 @@ _SUMMED = (
     "acct_pay",
     "psn_cash_pay",
 )
+_ABSENT = tuple("" if name in _OTHER_NAMES else "0.00" for name in _SUMMED)
+"""What stands for an absent amount; one that has other names is looked for under those."""
 _USUAL = re.compile(r"-?[0-9]{1,18}\.[0-9]{2}\Z")
+_ALL_USUAL = re.compile(
+    rf"-?[0-9]{{1,18}}\.[0-9]{{2}}(?:\n-?[0-9]{{1,18}}\.[0-9]{{2}}){{{len(_SUMMED) - 1}}}\Z"
+)
 
 
 class SettlementAmounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,13 +162,15 @@ def settlement_faults(
     """The identities a settlement breaks, such as ``("I4",)``; ``("amounts_unreadable",)`` when an
     amount is no number. ``fund_includes_acct``: ``fund_pay_sumamt`` counts ``acct_pay`` in."""
     try:
-        one = {name: _cents(_named(setlinfo, name)) for name in _SUMMED}
+        one = _usual_cents(setlinfo)
+        if one is None:
+            one = {name: _cents(_named(setlinfo, name)) for name in _SUMMED}
         listed = _listed_funds(setldetail)
     except ValueError:
         return ("amounts_unreadable",)
     funds = one["fund_pay_sumamt"] - (one["acct_pay"] if fund_includes_acct else 0)
-    parts = sum(one[name] for name in _FUND_PARTS)
-    scope = sum(one[name] for name in _SCOPE_PARTS)
+    parts = sum([one[name] for name in _FUND_PARTS])
+    scope = sum([one[name] for name in _SCOPE_PARTS])
     closes = {
         "I3": one["medfee_sumamt"] == scope,
         "I4": one["medfee_sumamt"] == funds + one["psn_part_amt"] + one["hosp_part_amt"],
@@ -172,6 +179,17 @@ def settlement_faults(
         "I7": listed is None or listed == funds,
     }
     return tuple(name for name, holds in closes.items() if not holds)
+
+
+def _usual_cents(setlinfo: Mapping[str, Json]) -> dict[str, int | Decimal] | None:
+    """All amounts in cents at once when each is absent or in its usual form, else None."""
+    try:
+        text = "\n".join(map(setlinfo.get, _SUMMED, _ABSENT))
+    except TypeError:
+        return None
+    if not _ALL_USUAL.match(text):
+        return None
+    return dict(zip(_SUMMED, map(int, text.replace(".", "").split("\n")), strict=True))
 
 
 def _listed_funds(setldetail: Iterable[Mapping[str, Json]]) -> int | Decimal | None:
