@@ -99,17 +99,18 @@ def _malformed(raw: bytes, error: Exception) -> JsonTextError:
 
 def survey(value: Json, nesting_max: int) -> tuple[int, int]:
     """How many members all objects have together, and the depth; stops below ``nesting_max``."""
-    members, depth, level = 0, 0, [value]
+    members, depth = 0, 0
+    level = [value] if type(value) in _CONTAINERS else []
     while level and depth <= nesting_max:
+        depth += 1
         below: list[Json] = []
         for one in level:
-            kind = type(one)
-            if kind is dict:
+            items = one
+            if type(one) is dict:
                 members += len(one)
-                below += [item for item in one.values() if type(item) in _CONTAINERS]
-            elif kind is list:
-                below += [item for item in one if type(item) in _CONTAINERS]
-        depth += any(type(one) in _CONTAINERS for one in level)
+                items = one.values()
+            if not _CONTAINERS.isdisjoint(map(type, items)):
+                below += [item for item in items if type(item) in _CONTAINERS]
         level = below
     return members, depth
 

@@ -172,3 +172,24 @@ def test_the_keys_of_an_input_are_found_in_any_node() -> None:
 
 def test_keys_do_not_show_their_values() -> None:
     assert repr(Keys(psn_no="5301", mdtrt_id="M1")) == "Keys(psn_no, mdtrt_id)"
+
+
+@given(
+    st.lists(st.integers(-(10**6), 10**6), min_size=len(SETLINFO), max_size=len(SETLINFO)),
+    st.sets(st.sampled_from(sorted(SETLINFO))),
+)
+def test_the_form_of_an_amount_changes_no_verdict(cents: list[int], absent: set[str]) -> None:
+    exact = {name: Decimal(cent) / 100 for name, cent in zip(SETLINFO, cents, strict=True)}
+    kept = {name: value for name, value in exact.items() if name not in absent}
+    text = {name: f"{value:.2f}" for name, value in kept.items()}
+    assert settlement_faults(text) == settlement_faults(kept)
+    balanced = {**SETLINFO, "hifes_pay": "0.00", "hifmi_pay": "0.00", "oth_pay": "0.00"}
+    assert settlement_faults(balanced) == settlement_faults({**balanced, "hifob_pay": "0.00"}) == ()
+
+
+@pytest.mark.parametrize("odd", ["1.00\n2.00", "1.0a", [], {}, False, "１.00"])
+def test_an_amount_nobody_can_read_is_said_even_among_usual_ones(odd: Any) -> None:
+    usual = dict.fromkeys(SETLINFO, "0.00")
+    assert settlement_faults(usual) == ()
+    assert settlement_faults({**usual, "oth_pay": odd}) == ("amounts_unreadable",)
+    assert settlement_faults({**usual, "psn_cash_pay": "", "cash_payamt": "5.00"}) == ("I6",)
