@@ -1,16 +1,20 @@
-"""A worker process of its own on a shared journal file; says on stdout what it was promised.
+"""A worker process of its own on a shared journal; says on stdout what it was promised.
 
 python -m tests.journal.journal_child <mode> <folder> <name> [<count>]
 """
 
 import asyncio
 import resource
+import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
-from bus.journal.port import Fresh, JournalUnavailableError
-from bus.journal.sqlite import SqliteJournal
+from bus.journal.port import Fresh, Journal, JournalUnavailableError, Lease, Session
+from tests.journal.journal_databases import postgres_in
 from tests.journal.journal_engines import NOW, TENANT, done, line, make_sqlite, record
+
+ROOT = Path(__file__).parents[2]
 
 IN_FLIGHT = 8
 ROOM_BYTES = 400_000
@@ -23,7 +27,7 @@ def say(*words: str) -> None:
     sys.stdout.flush()
 
 
-async def endless(journal: SqliteJournal, name: str, _: int) -> None:
+async def endless(journal: Journal, name: str, _: int) -> None:
     """Begin and finish without end, saying each promise the moment it is made."""
 
     async def one_by_one(lane: int) -> None:
@@ -39,7 +43,7 @@ async def endless(journal: SqliteJournal, name: str, _: int) -> None:
     await asyncio.gather(*(one_by_one(lane) for lane in range(IN_FLIGHT)))
 
 
-async def numbers(journal: SqliteJournal, name: str, count: int) -> None:
+async def numbers(journal: Journal, name: str, count: int) -> None:
     """Draw msgids, by records and by blocks."""
 
     async def one(number: int) -> None:
@@ -53,7 +57,7 @@ async def numbers(journal: SqliteJournal, name: str, count: int) -> None:
     await asyncio.gather(*(one(number) for number in range(count)))
 
 
-async def claims(journal: SqliteJournal, name: str, count: int) -> None:
+async def claims(journal: Journal, name: str, count: int) -> None:
     """Try to claim visits that others want too; say which were got."""
 
     async def one(number: int) -> None:
@@ -65,7 +69,30 @@ async def claims(journal: SqliteJournal, name: str, count: int) -> None:
     await asyncio.gather(*(one(number) for number in range(count)))
 
 
-async def full(journal: SqliteJournal, name: str, count: int) -> None:
+async def sweeps(journal: Journal, name: str, count: int) -> None:
+    """Take over what is due until nothing is left, a few at a time; say which."""
+    lease = Lease(owner=name, now_ms=NOW + 5000, lease_ms=60_000)
+    for _ in range(count):
+        for one in await journal.take_due(lease, 3):
+            assert (one.owner, one.fence) == (name, 2)
+            assert await journal.advance(done(one), line("look", fence=2, owner=name))
+            say(one.key)
+
+
+async def signs_in(journal: Journal, name: str, count: int) -> None:
+    """Want to sign many operators in; say for whom it may."""
+
+    async def one(number: int) -> None:
+        wanted = Session(
+            tenant=TENANT, opter=f"op{number}", day="2025-11-25", owner=name, until_ms=NOW + 1000
+        )
+        if (await journal.claim_sign_in(wanted, NOW)).owner == name:
+            say(wanted.opter)
+
+    await asyncio.gather(*(one(number) for number in range(count)))
+
+
+async def full(journal: Journal, name: str, count: int) -> None:
     """Write until the room is used up, say what was promised and refused; then with room again."""
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM_BYTES, hard))
@@ -84,12 +111,45 @@ async def full(journal: SqliteJournal, name: str, count: int) -> None:
     await one("after")
 
 
-MODES = {"endless": endless, "numbers": numbers, "claims": claims, "full": full}
+MODES = {
+    "endless": endless,
+    "numbers": numbers,
+    "claims": claims,
+    "sweeps": sweeps,
+    "signs_in": signs_in,
+    "full": full,
+}
+
+
+def start(*words: str) -> subprocess.Popen[str]:
+    """For the parent: a child with its words."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.journal.journal_child", *words],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def output(child: subprocess.Popen[str]) -> IO[str]:
+    """For the parent: what the child says."""
+    assert child.stdout is not None
+    return child.stdout
+
+
+def finish(*children: subprocess.Popen[str]) -> list[list[str]]:
+    """For the parent: what each said after ``ready``; none may have failed."""
+    said = [child.communicate(timeout=50)[0].splitlines() for child in children]
+    assert [child.returncode for child in children] == [0] * len(children)
+    assert {lines[0] for lines in said} == {"ready"}
+    return [lines[1:] for lines in said]
 
 
 async def main(mode: str, folder: str, name: str, count: str = "0") -> None:
     """Open, do, close."""
-    journal = make_sqlite(Path(folder))
+    place = Path(folder)
+    shared = (place / "postgres-url").exists()
+    journal = postgres_in(place) if shared else make_sqlite(place)
     await journal.open()
     say("ready")
     await MODES[mode](journal, name, int(count))

@@ -6,9 +6,15 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 from msgspec.structs import replace
 
 from bus.journal.memory import MemoryJournal
@@ -22,7 +28,7 @@ from bus.journal.port import (
     Session,
 )
 from bus.lifecycle.record import State, Step
-from tests.journal.journal_engines import NOW, OTHER, TENANT, line, make_sqlite, record
+from tests.journal.journal_engines import NOW, OTHER, TENANT, Engine, line, make_sqlite, record
 
 TENANTS = st.sampled_from([TENANT, OTHER])
 NAMES = st.sampled_from(["a", "b", "c"])
@@ -36,11 +42,13 @@ BODIES = st.sampled_from([b"", b"{}", "医保".encode()])
 class Both(RuleBasedStateMachine):
     """Each rule does the same on both journals and compares what they say."""
 
+    make: Callable[[Path], Journal] = staticmethod(make_sqlite)
+
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="journal-model-"))
         self.runner = asyncio.Runner()
-        self.real = make_sqlite(self.folder)
+        self.real = self.make(self.folder)
         self.model = MemoryJournal()
         self.run(self.real.open())
         self.run(self.model.open())
@@ -189,5 +197,11 @@ CHANGES = st.lists(
     max_size=3,
 ).map(tuple)
 
-TestBoth = Both.TestCase
-TestBoth.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+
+@pytest.mark.timeout(180)
+def test_any_sequence_of_duties_gives_the_same_answers(lasting: Engine) -> None:
+    class Pair(Both):
+        make = staticmethod(lasting.make)
+
+    chosen = settings(max_examples=20, stateful_step_count=25, deadline=None)
+    run_state_machine_as_test(Pair, settings=chosen)

@@ -61,8 +61,9 @@ SELECT pg_xact_status(%(number)s::text::xid8)
 SELECT pg_advisory_xact_lock(%(lock)s::bigint)
 
 -- name: migrations_book
--- Whether there is a schema at all.
-SELECT to_regclass('migrations') IS NOT NULL
+-- Whether there are books at all. Asked of the catalogue by a query, since the server's own look-up of
+-- a name may miss what another process has just made.
+SELECT EXISTS (SELECT FROM pg_class WHERE relname = 'migrations' AND pg_table_is_visible(oid))
 
 -- name: migrations
 -- The changes applied so far.
