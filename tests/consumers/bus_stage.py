@@ -166,6 +166,11 @@ class Books(msgspec.Struct, frozen=True):
     calls: tuple[dict[str, Any], ...]
 
     @property
+    def outcome(self) -> Record:
+        """The record without the notes on what of it has reached the HIS so far."""
+        return msgspec.structs.replace(self.record, told="", event_due=False)
+
+    @property
     def steps(self) -> tuple[str, ...]:
         """The events of the story."""
         return tuple(line.what for line in self.story)

@@ -225,7 +225,8 @@ async def test_a_held_request_is_alerted_keeps_its_visit_and_ends_when_a_person_
         async def announced() -> list[bytes] | None:
             return his.told.get(key)
 
-        (body,) = await until(announced)
+        # Two workers may both announce it: an event comes at least once, always the same.
+        (body,) = set(await until(announced))
     told = read_reply(body, key)
     assert (told.status, told.flags) == ("succeeded", ("decided_by_person",))
     books = await books_of(stage, key, PHARMACY)
