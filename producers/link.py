@@ -115,6 +115,18 @@ def as_message(request: Request, settings: LinkSettings) -> aio_pika.Message:
     )
 
 
+async def connected(url: str) -> AbstractConnection:
+    """An open connection. What a failed attempt leaves is closed here: the library does it when the
+    object is garbage, which may be after the event loop has ended."""
+    connection = aio_pika.Connection(aio_pika.connection.make_url(url))
+    try:
+        await connection.connect()
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
+
+
 class Session:
     """One connection while it lasts: a channel for requests and replies, a channel for events."""
 
@@ -288,7 +300,7 @@ class Link:
         session: Session | None = None
         try:
             async with asyncio.timeout(CONNECT_S):
-                connection = await aio_pika.connect(self._settings.url)
+                connection = await connected(self._settings.url)
                 session = Session(connection, self._settings, self._on_message)
                 await session.open()
         except Exception as error:  # noqa: BLE001 - no fault of one attempt ends the supervision
