@@ -173,9 +173,9 @@ def hearing(record: Record, heard: Heard, pace: Pace) -> Event:
 def finding(record: Record, seen: Seen, now_ms: int, pace: Pace) -> Event:
     """What a look at the centre means for this record now.
 
-    Absence is proof only after a 2601 that the centre took, or once the centre cannot commit any
-    more. Presence calls for another 2601 only when the last one cannot take effect any more: a
-    2601 in doubt is never repeated blindly.
+    Absence is proof only once the centre cannot commit any more, also after a 2601 that it took: it
+    may have taken it for a request that it is still to commit. Presence calls for another 2601 only
+    when the last one cannot take effect any more: a 2601 in doubt is never repeated blindly.
     """
     can_still_commit = now_ms < commit_until_ms(record, pace)
     first_look = record.state is State.VERIFYING and record.recovery == "reverse"
@@ -185,10 +185,8 @@ def finding(record: Record, seen: Seen, now_ms: int, pace: Pace) -> Event:
         case Seen.DONE:
             waiting = record.reversal is Reversal.UNCLEAR and can_still_commit
             return Event.NOT_YET if waiting else Event.DONE
-        case Seen.ABSENT if record.reversal is Reversal.TAKEN:
-            return Event.UNDONE
         case Seen.ABSENT if not can_still_commit:
-            return Event.NOT_DONE
+            return Event.UNDONE if record.reversal is Reversal.TAKEN else Event.NOT_DONE
         case Seen.ABSENT:
             return Event.REVERSE if first_look else Event.NOT_YET
         case Seen.NOT_SENT:

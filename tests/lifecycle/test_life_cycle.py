@@ -152,8 +152,10 @@ def test_nothing_to_reverse_is_believed_only_after_the_centres_own_time_out() ->
 
 def test_a_reversal_the_centre_took_is_proved_by_a_look() -> None:
     reversing = a_record(state=State.REVERSING, step=Step.LOOK, reversal=Reversal.TAKEN)
-    assert finding(reversing, Seen.ABSENT, 0, PACE) is Event.UNDONE
+    end = commit_until_ms(reversing, PACE)
     assert finding(reversing, Seen.UNDONE, 0, PACE) is Event.UNDONE
+    assert finding(reversing, Seen.ABSENT, end - 1, PACE) is Event.NOT_YET
+    assert finding(reversing, Seen.ABSENT, end, PACE) is Event.UNDONE
     again, action = move(reversing, finding(reversing, Seen.DONE, 0, PACE), 0, PACE)
     assert action is Action.REVERSE_LATER
     assert again.state is State.REVERSING
