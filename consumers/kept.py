@@ -133,7 +133,7 @@ class KeptRequests:
         patience_until_ms = context.clock.now_ms() + int(context.settings.patience_s * 1000)
         while record.state in OPEN and record.state is not State.HELD:
             now_ms = context.clock.now_ms()
-            if now_ms >= patience_until_ms:
+            if now_ms >= patience_until_ms and not in_first_call(record):
                 break
             context.stopping.check()
             record = await self._take_over_if_due(record, now_ms)
@@ -226,6 +226,12 @@ class KeptRequests:
             updated_ms=order.received_ms,
             request=order.to_bytes(),
         )
+
+
+def in_first_call(record: Record) -> bool:
+    """Whether its first call may still be answered: then nothing is in doubt, and no event would
+    follow an ``in_doubt``. The call is over, or taken over, by ``in_flight_until_ms``."""
+    return record.state is State.SENDING and not record.doubted
 
 
 def content_digest(order: Order, data: Any) -> str:

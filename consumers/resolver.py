@@ -95,7 +95,16 @@ class Resolver:
         event = hearing(record, heard, context.pace(institution))
         if event is Event.STALE_SIGN_IN:
             await self._renew(institution, work.order, caller.sign_no)
+        if event is Event.ACCEPTED and await self._wants_proof(work):
+            event = Event.UNCLEAR
         return await self.report(work, event, news)
+
+    async def _wants_proof(self, work: Work) -> bool:
+        """Whether an accepted request has to be looked for: a centre may take a 2601 and do
+        nothing. One whose original this journal does not know has only the centre's word."""
+        if work.record.effect != "reverse":
+            return False
+        return (await self._case(work)).original is not None
 
     async def _look(self, work: Work) -> Record:
         context, record = self._context, work.record
