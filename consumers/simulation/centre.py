@@ -52,6 +52,8 @@ class SimGateway:
             ground.note(process.name, f"{call.infno} never sent: {reason}")
             return NeverSent(reason=reason, retryable=retryable)
         ground.note(process.name, f"sends {call.infno} {call.msgid}")
+        if call.infno == "9001":
+            self._centre.watch.signs_in(call, process)
         answer: asyncio.Future[Outcome] = ground.loop.create_future()
         ground.loop.spawn(None, self._centre.serve(call, answer))
         process.may_die(f"with {call.infno} on its way")
@@ -60,6 +62,8 @@ class SimGateway:
             outcome = await answer
         finally:
             late.cancel()
+        if call.infno == "9001":
+            self._centre.watch.signed_in(call)
         ground.note(process.name, f"hears of {call.infno} {call.msgid[-10:]}: {said(outcome)}")
         process.may_die(f"with the answer of {call.infno} unread")
         return outcome
@@ -92,7 +96,7 @@ class SimCentre:
     def __init__(self, ground: Ground, insurer: Insurer, watch: Watch) -> None:
         self._ground = ground
         self._insurer = insurer
-        self._watch = watch
+        self.watch = watch
         self.pending = 0
 
     async def serve(self, call: GatewayCall, answer: "asyncio.Future[Outcome]") -> None:
@@ -113,7 +117,7 @@ class SimCentre:
             return
         envelope = _read_envelope.decode(call.body)
         ground.note("centre", f"{call.infno} {call.msgid} arrives{fault and f', {fault}'}")
-        self._watch.arrived(envelope)
+        self.watch.arrived(envelope)
         if fault == "delay":
             await ground.pause(2_000_000)
         if fault in BEFORE:
@@ -123,7 +127,6 @@ class SimCentre:
             return
         done = await self._business(envelope, fault)
         await ground.pause(ground.traits.latency_us)
-        self._watch.left(envelope)
         if fault not in SILENT:
             give(answer, wire(done, fault, call.msgid))
 

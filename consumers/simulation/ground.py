@@ -16,6 +16,8 @@ MORNING_MS = 1_773_100_800_000
 MIDNIGHT_MS = MORNING_MS + (16 * 3600 - 20) * 1000
 """Twenty seconds before the centre's next day."""
 
+DAY_MS = 86_400_000
+
 
 class Line(NamedTuple):
     """One step of a history."""
@@ -57,6 +59,11 @@ class Ground:
     def wall_ms(self) -> int:
         """The true time, milliseconds since 1970."""
         return self.began_ms + self.loop.now_us // 1000
+
+    def next_day(self) -> None:
+        """Everybody's clock goes on by a day in which nothing happens."""
+        self.began_ms += DAY_MS
+        self.note("world", "the NEXT DAY")
 
     def chance(self, rate: float) -> bool:
         """Whether a fault of this rate happens here."""

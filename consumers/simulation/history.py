@@ -28,6 +28,8 @@ from consumers.simulation.worker import BULK, Worker, World
 RESTART_US = 2_000_000
 JUMP_EVERY_S = 20.0
 MINUTE_S = 60.0
+NEXT_DAY_S = 600.0
+"""After so long without an outcome the rest of the day is skipped."""
 SETTLED_S_MAX = 4 * 3600
 """Virtual time by which everything must have come to an end after the last fault: 60 looks with
 pauses of a minute, and a person's decision, fit in several times."""
@@ -102,7 +104,7 @@ class Stage:
         ground, spawn = self.ground, self.ground.loop.spawn
         for number in range(1, ground.traits.workers + 1):
             spawn(None, self._keep_worker(number))
-        for disturb in (self._jump_clocks, self._forget_sign_ins, self._tick):
+        for disturb in (self._jump_clocks, self._forget_sign_ins, self._tick, self._skip_days):
             spawn(None, disturb())
         desks = range(1, ground.traits.clients + 1)
         journeys = [
@@ -184,6 +186,17 @@ class Stage:
         while True:
             await self.ground.loop.pause_us(1_000_000)
             self.broker.pump()
+
+    async def _skip_days(self) -> None:
+        """Whoever cannot sign in any more today can do so tomorrow."""
+        ground = self.ground
+        next_s = ground.traits.calm_after_s + NEXT_DAY_S
+        while True:
+            await ground.loop.pause_us(1_000_000)
+            calling = any(record.state is State.SENDING for record in self.books.records())
+            if ground.loop.time() > next_s and not calling and not self.centre.pending:
+                ground.next_day()
+                next_s = ground.loop.time() + NEXT_DAY_S
 
     # -- the end ---------------------------------------------------------------------------------
 

@@ -176,9 +176,11 @@ class Program:
             await self._hospital.publish(request)
 
     async def _click(self, request: Request, values: Values, rows: Sequence[Values]) -> None:
-        """An impatient second click: the same thing under another key."""
-        changed = {**values, "invono": self._hospital.number("INV")}
-        second = self._hospital.request(request.infno, changed, rows)
+        """An impatient second click: the same thing under another key and number."""
+        number = self._hospital.number
+        fresh = {name: number("N") for name in ("invono", "ipt_otp_no", "ipt_no")}
+        again = [{**row, "feedetl_sn": number("N")} for row in rows]
+        second = self._hospital.request(request.infno, {**values, **fresh}, again)
         await self._hospital.publish(request)
         await self._ground.pause(self._ground.dice.choice((1_000, 300_000)))
         await self._hospital.publish(second)

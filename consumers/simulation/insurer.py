@@ -50,6 +50,8 @@ class Effect(msgspec.Struct, kw_only=True):
     target: str = ""
     """msgid of the effect this one undoes."""
     setl_id: str = ""
+    name: str = ""
+    """What the request is about, in the hospital's own numbers: see ``name_of``."""
     live: bool = True
     undone_by: str = ""
 
@@ -78,6 +80,16 @@ class Envelope(msgspec.Struct):
     input: msgspec.Raw
 
 
+def name_of(infno: str, data: Json) -> str:
+    """By which a look recognises what has no msgid at the centre: numbers of the hospital's own."""
+    if infno in ("2201", "2401"):
+        row = data["data"] if infno == "2201" else data["mdtrtinfo"]
+        return str(row.get("ipt_otp_no") or row.get("ipt_no"))
+    if infno in ("2204", "2301"):
+        return ",".join(row["feedetl_sn"] for row in data["feedetail"])
+    return str(data["data"]["setl_id"]) if infno in CANCELLING else ""
+
+
 class Insurer:
     """Books that change only in ``carry_out``."""
 
@@ -99,6 +111,11 @@ class Insurer:
     def forget_sign_ins(self) -> None:
         """As after a restart of the centre's component: the numbers given out are void."""
         self._signs.clear()
+
+    def settlement(self, setl_id: str) -> Effect | None:
+        """The settlement of this number, standing or not."""
+        found = (one for one in self.effects.values() if setl_id and one.setl_id == setl_id)
+        return next(found, None)
 
     def live_settlements(self) -> list[Effect]:
         """Settlements that stand."""
@@ -213,10 +230,10 @@ class Insurer:
         return visit
 
     def _settlement(self, setl_id: str) -> Effect:
-        for effect in self.effects.values():
-            if setl_id and effect.setl_id == setl_id:
-                return effect
-        raise NoError("未查询到结算信息")
+        found = self.settlement(setl_id)
+        if found is None:
+            raise NoError("未查询到结算信息")
+        return found
 
     # -- what is done ----------------------------------------------------------------------------
 
@@ -227,6 +244,7 @@ class Insurer:
             tenant=envelope.fixmedins_code,
             at_us=self._ground.loop.now_us,
             content=bytes(envelope.input),
+            name=name_of(envelope.infno, msgspec.json.decode(envelope.input)),
             **fields,
         )
         self.effects[envelope.msgid] = effect
@@ -277,7 +295,7 @@ class Insurer:
     def _do_2204(self, envelope: Envelope, data: Json) -> Json:
         visit = self.visits[data["feedetail"][0]["mdtrt_id"]]
         for row in data["feedetail"]:
-            visit.rows[row["feedetl_sn"]] = ""
+            visit.rows.setdefault(row["feedetl_sn"], "")
         self._keep(envelope, visit=visit.mdtrt_id)
         return {"result": [{"feedetl_sn": row["feedetl_sn"]} for row in data["feedetail"]]}
 

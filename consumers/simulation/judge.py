@@ -3,7 +3,7 @@
 They must agree, whatever happened in between.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from bus.lifecycle.record import FINAL, Record, State
 from bus.lifecycle.table import Event
@@ -11,11 +11,11 @@ from consumers.order import Order
 from consumers.simulation.books import Books
 from consumers.simulation.broker import SimBroker
 from consumers.simulation.ground import Ground
-from consumers.simulation.insurer import Effect, Insurer
+from consumers.simulation.insurer import Effect, Insurer, name_of
 from consumers.simulation.requests import Request
 from consumers.simulation.watch import Watch
-from schemas.views import keys_of
 from schemas.jsontext import reread
+from schemas.views import keys_of
 
 HELD_FOR = frozenset({Event.REFUSED_IN_DOUBT, Event.ESCALATE, Event.EXHAUSTED})
 """Why a request may wait for a person."""
@@ -125,7 +125,20 @@ class Judge:
             if live[0].msgid != record.msgid:
                 yield f"stands as {live[0].msgid}, stored as {record.msgid}"
         elif not any(self._undone_by_another(one, record) for one in own):
+            yield from self._nothing_of_its_own(record)
+
+    def _nothing_of_its_own(self, record: Record) -> Iterator[str]:
+        """What has no msgid at the centre is recognised by the hospital's own numbers, which it may
+        have used under another key as well."""
+        name = name_of(record.infno, reread(bytes(Order.from_bytes(record.request).input)))
+        target = self._insurer.settlement(name) if record.effect == "cancel" else None
+        same = (record.infno, name)
+        done = any(one.live and (one.infno, one.name) == same for one in self._effects_of_all())
+        if not name or not (done or (target is not None and not target.live)):
             yield "succeeded, but it does not stand"
+
+    def _effects_of_all(self) -> Iterable[Effect]:
+        return self._insurer.effects.values()
 
     def _undone_by_another(self, effect: Effect, record: Record) -> bool:
         mark = self._watch.marks.get(effect.undone_by)

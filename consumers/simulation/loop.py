@@ -20,6 +20,10 @@ class Owner(Protocol):
 
     tasks: list[asyncio.Task[Any]]
 
+    def kill(self) -> None:
+        """Cancel its tasks; it can do nothing any more."""
+        ...
+
 
 OWNER: ContextVar[Owner | None] = ContextVar("OWNER", default=None)
 
@@ -41,6 +45,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._timers: list[tuple[int, int, asyncio.Handle | asyncio.Future[None]]] = []
         self._drawn = 0
         self._tasks: list[asyncio.Task[Any]] = []
+        self._owners: dict[Owner, None] = {}
 
     # -- what asyncio asks for -------------------------------------------------------------------
 
@@ -120,6 +125,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def spawn(self, owner: Owner | None, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
         """Run ``work`` as a task of ``owner``; what it starts belongs to the same owner."""
+        if owner is not None:
+            self._owners[owner] = None
         context = copy_context()
         context.run(OWNER.set, owner)
         return self.create_task(work, context=context)
@@ -130,8 +137,10 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         events._set_running_loop(self)
         try:
             task = self.spawn(None, main)
-            self._turn_until(task.done)
-            self._stop_all()
+            try:
+                self._turn_until(task.done)
+            finally:
+                self._stop_all()
             return task.result()
         finally:
             events._set_running_loop(before)
@@ -171,6 +180,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def _stop_all(self) -> None:
         self.kill(self._tasks)
+        for owner in self._owners:
+            owner.kill()
         self._timers.clear()
         while self._ready:
             handle = self._ready.popleft()

@@ -51,7 +51,8 @@ class Process:
         if self.alive:
             self.alive = False
             self.ground.loop.kill(self.tasks)
-            self.died.set_result(None)
+            if not self.died.done():
+                self.died.set_result(None)
 
 
 class ProcessClock:

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 import msgspec
 
 from bus.broker.port import Message
+from bus.gateway.port import GatewayCall
 from bus.lifecycle.record import FINAL, OPEN, Record, State, Step
 from consumers.context import FLIGHT_MARGIN_MS
 from consumers.order import Order
 from consumers.simulation.ground import Ground
 from consumers.simulation.insurer import Effect, Envelope
+from consumers.simulation.process import Process
 from consumers.simulation.requests import Request, Told
 from schemas.contract import Reply, Status
 from schemas.jsontext import reread
@@ -32,6 +34,18 @@ class Mark(msgspec.Struct, frozen=True):
     step: Step
 
 
+class SignIn(msgspec.Struct, frozen=True, kw_only=True):
+    """A 9001 its sender waits for; of a dead sender's nobody can know more than its deadline."""
+
+    msgid: str
+    process: Process
+    until_us: int
+
+    def under_way(self, now_us: int) -> bool:
+        """Whether it may still be answered."""
+        return self.process.alive or now_us < self.until_us
+
+
 class Watch:
     """One per world. ``books`` is set once they exist."""
 
@@ -42,7 +56,7 @@ class Watch:
         self.arrivals: dict[str, Envelope] = {}
         self.final_us: dict[str, int] = {}
         self.records: dict[str, Record] = {}
-        self._signing: dict[tuple[str, str], str] = {}
+        self._signing: dict[str, SignIn] = {}
         self._parked: set[str] = set()
 
     # -- the hospital side -----------------------------------------------------------------------
@@ -126,8 +140,6 @@ class Watch:
         if envelope.msgid in self.arrivals:
             self._ground.breach("msgid", f"{envelope.msgid} reached the centre twice")
         self.arrivals[envelope.msgid] = envelope
-        if envelope.infno == "9001":
-            self._one_sign_in(envelope)
         transaction = self._ground.catalogue[envelope.infno]
         if transaction.effect in ("query", "session"):
             return
@@ -149,11 +161,17 @@ class Watch:
         mark = self.marks.get(msgid)
         return mark is not None and mark.step is Step.REVERSAL
 
-    def left(self, envelope: Envelope) -> None:
-        """The centre is done with a call."""
-        who = (envelope.fixmedins_code, envelope.opter)
-        if self._signing.get(who) == envelope.msgid:
-            del self._signing[who]
+    def signs_in(self, call: GatewayCall, process: Process) -> None:
+        """A 9001 leaves; no other one of any process may be under way."""
+        others = [one for one in self._signing.values() if one.under_way(self._ground.loop.now_us)]
+        if others and self._ground.traits.jump_ms <= FLIGHT_MARGIN_MS:
+            self._ground.breach("sign_in", f"{call.msgid} while {others[0].msgid} is under way")
+        until_us = self._ground.loop.now_us + round(call.deadline_s * 1_000_000)
+        self._signing[call.msgid] = SignIn(msgid=call.msgid, process=process, until_us=until_us)
+
+    def signed_in(self, call: GatewayCall) -> None:
+        """Its sender has heard of it, one way or the other."""
+        del self._signing[call.msgid]
 
     def effect(self, effect: Effect) -> None:
         """The centre did something; not for a request whose outcome was final before."""
@@ -189,12 +207,6 @@ class Watch:
             same = (other.tenant, other.visit) == (record.tenant, record.visit)
             if same and other.key != record.key and other.state in OPEN:
                 yield other
-
-    def _one_sign_in(self, envelope: Envelope) -> None:
-        who = (envelope.fixmedins_code, envelope.opter)
-        if who in self._signing and self._ground.traits.jump_ms <= FLIGHT_MARGIN_MS:
-            self._ground.breach("sign_in", f"two sign-ins of {who[1]} at once")
-        self._signing[who] = envelope.msgid
 
 
 def key_of(message: Message) -> str:
