@@ -1,6 +1,8 @@
 """The engines under the contract suite, what each can do, and records to feed them."""
 
+import asyncio
 import secrets
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -89,3 +91,11 @@ async def stored(journal: Journal, tenant: str, key: str) -> Record | None:
     """The record as the journal has it."""
     found = await journal.find(FindBy(tenant=tenant, key=key))
     return found[0] if found else None
+
+
+async def until(true: Callable[[], bool], limit_s: float = 20.0) -> None:
+    """Wait for something that happens beside this task."""
+    give_up = time.monotonic() + limit_s
+    while not true():
+        assert time.monotonic() < give_up
+        await asyncio.sleep(0.01)

@@ -1,20 +1,17 @@
-"""Group commit, isolation of units, locks, recovery, the size of the write-ahead file."""
+"""Groups of a bounded size, locks, recovery, the size of the write-ahead file."""
 
 import asyncio
 import sqlite3
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from bus.gm import Sealer
-from bus.journal.port import FindBy, Fresh, JournalUnavailableError
+from bus.journal.port import FindBy, JournalUnavailableError
 from bus.journal.sqlite import SqliteJournal, checkpoint, connect
 from tests.journal.journal_engines import (
     KEYS,
-    NOW,
     TENANT,
     begun,
     done,
@@ -22,21 +19,8 @@ from tests.journal.journal_engines import (
     make_sqlite,
     record,
     stored,
+    until,
 )
-
-
-async def until(true: Callable[[], bool], limit_s: float = 20.0) -> None:
-    """Wait for something that happens on another thread."""
-    give_up = time.monotonic() + limit_s
-    while not true():
-        assert time.monotonic() < give_up
-        await asyncio.sleep(0.01)
-
-
-async def test_what_waits_together_is_committed_together(sqlite: SqliteJournal) -> None:
-    await asyncio.gather(*(begun(sqlite, record()) for _ in range(400)))
-    assert sqlite.counts.units == 400
-    assert sqlite.counts.commits < 200
 
 
 async def test_a_group_is_bounded(tmp_path: Path) -> None:
@@ -45,74 +29,6 @@ async def test_a_group_is_bounded(tmp_path: Path) -> None:
     await asyncio.gather(*(begun(journal, record()) for _ in range(100)))
     assert journal.counts.commits >= 10
     await journal.close()
-
-
-async def test_what_is_told_does_not_cost_a_commit_of_its_own(sqlite: SqliteJournal) -> None:
-    one = await begun(sqlite, record("k"))
-    for _ in range(20):
-        await sqlite.told(TENANT, "k", "succeeded")
-    await sqlite.advance(one, line())
-    assert sqlite.counts.commits <= 3
-    await sqlite.check()
-    kept = await stored(sqlite, TENANT, "k")
-    assert kept is not None
-    assert kept.told == "succeeded"
-
-
-async def test_what_is_told_is_kept_soon_even_when_nothing_follows(
-    sqlite: SqliteJournal,
-) -> None:
-    await begun(sqlite, record("k"))
-    await sqlite.told(TENANT, "k", "succeeded")
-    await until(lambda: sqlite.counts.commits == 2)
-    kept = await stored(sqlite, TENANT, "k")
-    assert kept is not None
-    assert kept.told == "succeeded"
-
-
-@pytest.mark.parametrize(
-    ("poison", "error"),
-    [
-        (lambda journal: journal.begin(record("bad"), NOW, line(detail="\ud800")), ValueError),
-        (lambda journal: journal.begin(record("bad"), NOW, line(at_ms=1 << 70)), Exception),
-        (
-            lambda journal: journal.begin(record("bad", created_ms=1 << 70), NOW, line()),
-            OverflowError,
-        ),
-        (lambda journal: journal.allot("\ud800", NOW, 1), ValueError),
-    ],
-    ids=["story text", "story time", "record time", "tenant"],
-)
-async def test_a_unit_that_fails_by_itself_does_not_fail_its_group(
-    sqlite: SqliteJournal,
-    poison: Callable[[SqliteJournal], object],
-    error: type[Exception],
-) -> None:
-    ones = [sqlite.begin(record(f"k{n}"), NOW, line()) for n in range(40)]
-    bad = poison(sqlite)
-    results = await asyncio.gather(
-        *ones[:20],
-        bad,
-        *ones[20:],
-        return_exceptions=True,  # type: ignore[call-overload]
-    )
-    assert isinstance(results.pop(20), error)
-    assert all(isinstance(one, Fresh) for one in results)
-    assert len({one.record.msgid for one in results}) == 40
-    assert await stored(sqlite, TENANT, "bad") is None
-    assert len(await sqlite.find(FindBy())) == 40
-    for number in range(40):
-        assert len(await sqlite.story(TENANT, f"k{number}")) == 1
-
-
-async def test_a_caller_who_gives_up_does_not_disturb_the_others(sqlite: SqliteJournal) -> None:
-    tasks = [asyncio.create_task(begun(sqlite, record(f"k{n}"))) for n in range(20)]
-    await asyncio.sleep(0)
-    tasks[7].cancel()
-    results = await asyncio.gather(*tasks, return_exceptions=True)
-    assert sum(isinstance(one, asyncio.CancelledError) for one in results) == 1
-    await sqlite.check()
-    assert len(await sqlite.find(FindBy())) == 20
 
 
 async def test_a_lock_held_too_long_is_unavailable_and_reads_go_on(

@@ -33,6 +33,7 @@ FIXED = {
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
+    "enable_bitmapscan": "off",
     "jit": "off",
     "client_encoding": "UTF8",
     "timezone": "UTC",

@@ -37,16 +37,12 @@ SELECT current_setting('fsync'), set_config('synchronous_commit',
     ELSE current_setting('synchronous_commit') END, false)
 
 -- name: begin_group
--- Start a commit.
-BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE
+-- Start a commit. A server or a user that is read-only stays so.
+BEGIN ISOLATION LEVEL READ COMMITTED
 
 -- name: commit_group
 -- Make it durable.
 COMMIT
-
--- name: roll_back
--- Undo what was done since its start.
-ROLLBACK
 
 -- name: own_number
 -- The number under which the server remembers whether this commit was made.

@@ -20,7 +20,6 @@ from bus.journal.postgres.link import Ask, Link
 from bus.journal.postgres.queries import SQL
 from bus.journal.rows import Rows
 
-ROLL_BACK = Ask(SQL["roll_back"])
 WAS_COMMITTED = SQL["was_committed"]
 
 LAZY_S = 1.0
@@ -104,7 +103,7 @@ class Writer:
                     waiting += [some[middle:], some[:middle]]
                 else:
                     self._fail(some, error)
-                await self._recover(error)
+                await self._disconnect()
             else:
                 self._deliver(group)
 
@@ -116,8 +115,8 @@ class Writer:
                 self._link = await Link.open(self._address)
             try:
                 return await commit(self._link, self._rows, units)
-            except LostRaceError as error:
-                await self._recover(error)
+            except LostRaceError:
+                await self._disconnect()
             except UnsureError as error:
                 await self._disconnect()
                 return await self._settle(error)
@@ -151,20 +150,9 @@ class Writer:
         state: str | None = answer.rows[0][0]
         return state
 
-    async def _recover(self, error: Exception) -> None:
-        """Undo what the failed commit had begun; a connection that cannot is replaced."""
-        if self._link is None:
-            return
-        broken = isinstance(error, psycopg.OperationalError) and error.sqlstate is None
-        try:
-            if not broken:
-                await self._link.run([ROLL_BACK])
-        except psycopg.Error:
-            broken = True
-        if broken:
-            await self._disconnect()
-
     async def _disconnect(self) -> None:
+        """The server then undoes what was begun. A connection is not used again after an error:
+        what was skipped behind it is not prepared there, but the library thinks so."""
         if self._link is not None:
             link, self._link = self._link, None
             await link.close()
