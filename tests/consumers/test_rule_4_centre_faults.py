@@ -11,6 +11,9 @@ from schemas.outcomes import outcome
 from tests.consumers.bus_stage import BusStage, agree, live_settlements
 from tests.consumers.fault_cases import Case, End, run_all
 
+pytestmark = pytest.mark.timeout(150)
+"""The first test carries the fixture in which all cases are run."""
+
 LATE = {"after_s": 3.0, "clock": "real"}
 """Later than the bus waits for the answer, earlier than the centre's own time-out."""
 

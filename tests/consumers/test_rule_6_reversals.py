@@ -32,12 +32,17 @@ from tests.consumers.bus_stage import (
     until,
 )
 
+pytestmark = pytest.mark.timeout(150)
+"""The first test carries the fixture in which all scenes are played."""
+
 ITEMS = [CAPSULES, CT]
-IMPATIENT = msgspec.structs.replace(QUICK, patience_s=1.0)
+IMPATIENT = msgspec.structs.replace(QUICK, patience_s=1.0, money_s=1.0, centre_s=0.5)
 LOST = ("2207", "lose_answer", 1)
 NEVER_DONE = ("2207", "timeout_before_commit", 1)
 BLIND = ("5204", "http_502_before", 3)
 """The looks fail until the bus prefers a 2601."""
+PARAMS = {"late_commit": {"after_s": 2.5, "clock": "real"}}
+"""After the bus has given up, within the time in which the centre may still commit."""
 
 SCENES: dict[str, dict[str, tuple[tuple[str, str, int], ...]]] = {
     FIRST: {
@@ -50,6 +55,7 @@ SCENES: dict[str, dict[str, tuple[tuple[str, str, int], ...]]] = {
         "lost_before": (LOST, BLIND, ("2601", "timeout_before_commit", 1)),
     },
     PHARMACY: {
+        "late": (("2207", "late_commit", 1), ("2601", "reversal_not_done", 1)),
         "held": (LOST, BLIND, ("2601", "refuse_reversal", 99)),
     },
 }
@@ -99,7 +105,7 @@ async def play(desk: Hospital, his: Program, faults: tuple[tuple[str, str, int],
     asked = await desk.outpatient(visit, ITEMS)
     for infno, fault, times in faults:
         rule = {"infno": infno, "fault": fault, "times": times, "tenant": desk.tenant}
-        await admin(stage, "/faults", rule)
+        await admin(stage, "/faults", {**rule, "params": PARAMS.get(fault, {})})
     first = await visit.ask("2207", asked)
 
     async def over() -> Answer | None:
@@ -125,7 +131,9 @@ def order(scene: Scene, *steps: str) -> bool:
     return all(step in story for step in steps)
 
 
-@pytest.mark.parametrize("name", ["refused", "not_done", "lost_after", "lost_before", "nothing"])
+@pytest.mark.parametrize(
+    "name", ["refused", "not_done", "lost_after", "lost_before", "nothing", "late"]
+)
 def test_a_doubt_is_told_as_such_and_its_outcome_follows_as_an_event_and_under_the_same_key(
     name: str, scenes: dict[str, Scene], stage: BusStage
 ) -> None:
@@ -152,6 +160,15 @@ def test_a_reversal_that_the_centre_did_not_do_is_seen_by_the_look_and_made_agai
     stored = [line.detail for line in scene.books.story if line.what == "reversal_sent"]
     assert stored == [call["msgid"] for call in scene.reversals]
     assert scene.last.code == "reversed"
+
+
+def test_a_reversal_that_was_taken_before_the_centre_committed_is_no_proof(
+    scenes: dict[str, Scene],
+) -> None:
+    scene = scenes["late"]
+    assert order(scene, "reversal_taken", "not_yet", "done", "reversal_sent", "reversal_taken")
+    assert [call["committed"] for call in scene.reversals] == [False, True]
+    assert scene.books.centre["undone_by"]
 
 
 def test_a_reversal_whose_answer_is_lost_is_looked_at_and_not_sent_again(
