@@ -158,7 +158,7 @@ class Resolver:
             record.reversal_msgid if infno == REVERSAL else await context.msgids.draw(record.tenant)
         )
         try:
-            caller = await context.sessions.caller(institution, work.order)
+            caller = await context.sessions.any_caller(institution, work.order)
         except NoSignInError as error:
             return NeverSent(reason=error.code)
         answer = await context.centre.ask(
@@ -172,7 +172,8 @@ class Resolver:
             )
         )
         if isinstance(answer, Refused) and answer.kind in SIGN_IN_GONE:
-            await self._renew(institution, work.order, caller.sign_no)
+            asked_by = msgspec.structs.replace(work.order, opter=caller.opter)
+            await self._renew(institution, asked_by, caller.sign_no)
             return NeverSent(reason=answer.kind)
         return answer
 

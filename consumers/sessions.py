@@ -11,6 +11,7 @@ import msgspec
 
 from bus.clock import Clock, centre_day
 from bus.gateway.answer import Accepted, Refused
+from bus.gateway.port import NeverSent
 from bus.journal.port import Session, SessionBook
 from consumers.centre import Answer, Ask, Caller, Centre
 from consumers.institution import Institution
@@ -23,6 +24,9 @@ SIGN_IN_POLL_S = 0.2
 
 SIGN_IN_GONE = frozenset({"stale_sign_in", "signed_out_today"})
 """Kinds of refusal that speak of the sign-in and not of the request: 9001 tells which it is."""
+
+LEASE_MARGIN_MS = 2_000
+"""What the lease of a sign-in leaves beyond its call, for the journal on either side of it."""
 
 
 class NoSignInError(Exception):
@@ -68,6 +72,18 @@ class Sessions:
             sign_no = (await self.current(institution, order)).sign_no
         return caller_of(order, sign_no)
 
+    async def any_caller(self, institution: Institution, order: Order) -> Caller:
+        """The caller of an order, or a colleague who is signed in today: what is in doubt is
+        resolved even when its operator has gone home. ``NoSignInError`` when nobody is there."""
+        try:
+            return await self.caller(institution, order)
+        except NoSignInError:
+            day = centre_day(self._clock.now_ms())
+            for session in await self._book.open_sessions(institution.code):
+                if session.day == day and session.opter != order.opter:
+                    return colleague_of(order, session)
+            raise
+
     async def current(self, institution: Institution, order: Order) -> Session:
         """The open session of the order's operator today, signing in when there is none."""
         day = centre_day(self._clock.now_ms())
@@ -111,7 +127,7 @@ class Sessions:
         await self._leave_other_days(institution, order, day)
         while True:
             now_ms = self._clock.now_ms()
-            lease_ms = int(institution.gateway_settings.call_s * 1000) + 2_000
+            lease_ms = int(institution.gateway_settings.call_s * 1000) + LEASE_MARGIN_MS
             mine = Session(
                 tenant=institution.code,
                 opter=order.opter,
@@ -140,7 +156,7 @@ class Sessions:
                 "ip": institution.settings.ip or "127.0.0.1",
             }
         }
-        answer = await self._ask(institution, order, "9001", data, "")
+        answer = await self._ask(institution, order, "9001", data, lease_until_ms=mine.until_ms)
         if isinstance(answer, Accepted):
             sign_no = msgspec.json.decode(answer.output, type=SignInAnswer).signinoutb.sign_no
             if sign_no:
@@ -167,7 +183,7 @@ class Sessions:
 
     async def _leave(self, institution: Institution, order: Order, session: Session) -> Answer:
         data = {"signOut": {"sign_no": session.sign_no, "opter_no": session.opter}}
-        answer = await self._ask(institution, order, "9002", data, session.sign_no)
+        answer = await self._ask(institution, order, "9002", data, sign_no=session.sign_no)
         if isinstance(answer, Accepted):
             await self._book.put_session(msgspec.structs.replace(session, state="out"))
         return answer
@@ -178,19 +194,40 @@ class Sessions:
         order: Order,
         infno: str,
         data: Mapping[str, object],
-        sign_no: str,
+        *,
+        sign_no: str = "",
+        lease_until_ms: int = 0,
     ) -> Answer:
+        """One call, over before the lease it is made under has run out."""
         transaction = institution.catalogue[infno]
+        msgid = await self._msgids.draw(institution.code)
+        budget_s = institution.gateway_settings.call_s
+        if lease_until_ms:
+            left_ms = lease_until_ms - LEASE_MARGIN_MS - self._clock.now_ms()
+            if left_ms <= 0:
+                return NeverSent(reason="deadline")
+            budget_s = min(budget_s, left_ms / 1000)
         return await self._centre.ask(
             Ask(
                 institution=institution,
                 transaction=transaction,
-                msgid=await self._msgids.draw(institution.code),
+                msgid=msgid,
                 input=transaction.encode_input(data),
                 caller=caller_of(order, sign_no),
-                budget_s=institution.gateway_settings.call_s,
+                budget_s=budget_s,
             )
         )
+
+
+def colleague_of(order: Order, session: Session) -> Caller:
+    """Another operator's session, for the patient's area of the order."""
+    return Caller(
+        opter=session.opter,
+        opter_name=session.opter,
+        opter_type=order.opter_type,
+        insuplc_admdvs=order.insuplc_admdvs,
+        sign_no=session.sign_no,
+    )
 
 
 def caller_of(order: Order, sign_no: str) -> Caller:

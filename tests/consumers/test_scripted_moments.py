@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from bus.clock import centre_day
 from bus.gateway.port import MaybeSent, NeverSent, Outcome
 from bus.gm import Sealer
 from bus.journal.memory import MemoryJournal
-from bus.journal.port import FindBy
+from bus.journal.port import FindBy, Session
 from bus.journal.sqlite import SqliteJournal
 from bus.lifecycle.record import Record
 from consumers.context import Returned
@@ -211,3 +212,27 @@ async def test_a_settlement_that_closes_to_the_cent_has_no_flag_of_arithmetic() 
     told = await worker.ask("2207", settle())
     assert told.flags == ("sum_unchecked",)
     assert "yibao_identity_faults_total{" not in worker.metrics.page().decode()
+
+
+async def test_a_doubt_is_resolved_by_a_colleague_when_its_operator_has_signed_out() -> None:
+    centre = ScriptedCentre()
+    worker = Parts(centre)
+    day = centre_day(NOON_MS)
+    own = Session(tenant=TENANT, opter="0001", day=day, state="out")
+    colleague = Session(
+        tenant=TENANT, opter="0002", day=day, sign_no="COLLEAGUE", state="open", at_ms=NOON_MS
+    )
+    await worker.open()
+    await worker.journal.put_session(colleague)
+
+    async def lost_and_signed_out(envelope: dict[str, Any]) -> Outcome:
+        await worker.journal.put_session(own)
+        sees(centre, envelope["msgid"])
+        return LOST
+
+    centre.will("2207", lost_and_signed_out)
+    centre.will("5204", refused("业务周期号已失效"))
+    told = await worker.ask("2207", settle())
+    assert (told.status, told.code) == ("succeeded", "adopted")
+    last = centre.heard("5204")[-1]
+    assert (last["opter"], last["sign_no"]) == ("0002", "COLLEAGUE")
