@@ -9,7 +9,7 @@ PYTHON := .venv/bin/python
 help: ## print this menu
 	@grep -E '^[a-z]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 16
 
-setup: ## Python packages into .venv; RabbitMQ and Node.js by apt when they are missing
+setup: ## Python packages into .venv; RabbitMQ, PostgreSQL and Node.js by apt when they are missing
 	@./scripts/setup.sh
 
 demo: setup ## two hospitals, one centre, lost answers, a killed worker; ends with a table that must agree

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Everything a run needs, from nothing: Python packages into .venv (pinned by requirements.lock), RabbitMQ, and for the
-# JavaScript example Node.js. As root it installs with apt what is missing; otherwise it says what and how. Stamps remember
+# Everything a run needs, from nothing: Python packages into .venv (pinned by requirements.lock), RabbitMQ, PostgreSQL, and
+# for the JavaScript example Node.js. As root it installs with apt what is missing; otherwise it says what and how. Stamps remember
 # what was done, so that a second run downloads nothing. It starts nothing: tests and demo run their own private nodes.
 set -eu
 cd "$(dirname "$0")/.."
@@ -38,7 +38,7 @@ apt_install() {
     release_services
 }
 
-# Packages must not start a machine-wide broker: policy-rc.d is how Debian is told so.
+# Packages must not start a machine-wide broker or database: policy-rc.d is how Debian is told so.
 hold_services() {
     [ -e /usr/sbin/policy-rc.d ] && return
     printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
@@ -93,6 +93,11 @@ rabbitmq() {
     [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || command -v rabbitmq-server >/dev/null || apt_install RabbitMQ rabbitmq-server
 }
 
+postgresql() {
+    command -v postgres >/dev/null || compgen -G "/usr/lib/postgresql/*/bin/postgres" >/dev/null ||
+        apt_install "PostgreSQL" postgresql
+}
+
 node_is_new() {
     local major
     command -v npm >/dev/null || return 1
@@ -118,4 +123,5 @@ flock 9 # two runs at once: the second waits, then finds everything done
 : >"$LOG"
 python_packages
 rabbitmq
+postgresql
 javascript_packages

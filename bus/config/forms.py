@@ -16,6 +16,11 @@ TENANT = re.compile(r"[A-Z0-9]{12}")
 
 _LABEL = re.compile(r"[\x21-\x7e]{0,128}")
 _VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]{0,127})?")
+_POSTGRES = re.compile(
+    r"postgresql://[A-Za-z0-9_.\-]{1,63}@"
+    r"[A-Za-z0-9.\-]{1,253}(:[0-9]{1,5})?(,[A-Za-z0-9.\-]{1,253}(:[0-9]{1,5})?){0,8}"
+    r"/[A-Za-z0-9_\-]{1,63}"
+)
 _HOST = re.compile(r"[A-Za-z0-9.:\-]{1,253}")
 _AREA = re.compile(r"([0-9]{6})?")
 
@@ -27,6 +32,11 @@ def broker_url(value: str) -> str:
         return allowed
     wanted = url.username and url.hostname and url.password is None and not url.query
     return "" if wanted else allowed
+
+
+def postgres_url(value: str) -> str:
+    allowed = "postgresql://user@host:port/database without a password; more hosts behind commas"
+    return _match(_POSTGRES, value, allowed)
 
 
 def http_url(value: str) -> str:
@@ -93,6 +103,7 @@ FORMS: dict[str, Callable[..., str]] = {
     "ip": ip,
     "label": label,
     "labels": labels,
+    "postgres_url": postgres_url,
     "text_needed": text_needed,
     "variable": lambda value: _match(_VARIABLE, value, "the name of an environment variable"),
 }

@@ -138,6 +138,8 @@ def _secrets(settings: Settings, env: Mapping[str, str]) -> list[ConfigFault]:
         ("broker.password", (broker.password_file, broker.password_env)),
         ("journal.keys", (journal.keys_file, journal.keys_env)),
     ]
+    if journal.engine == "postgres":
+        wanted.append(("journal.password", (journal.password_file, journal.password_env)))
     wanted += [
         (f"gateways.{name}.secret", (gateway.secret_file, gateway.secret_env))
         for name, gateway in settings.gateways.items()
@@ -155,7 +157,9 @@ def _secrets(settings: Settings, env: Mapping[str, str]) -> list[ConfigFault]:
 
 def _references(settings: Settings) -> list[ConfigFault]:
     """What the sections say about each other and about the machine."""
-    found = [] if not settings.broker.ca_file else _ca_file("broker", settings.broker.ca_file)
+    found = []
+    for path, file in (("broker", settings.broker.ca_file), ("journal", settings.journal.ca_file)):
+        found += _ca_file(path, file) if file else []
     for name, gateway in settings.gateways.items():
         found += _gateway(f"gateways.{name}", gateway)
     owners: dict[str, str] = {}

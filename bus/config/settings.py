@@ -22,11 +22,18 @@ class BrokerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class JournalSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``keys_file``: lines ``<key id> <64 hex digits>``, the last line seals, all lines open
-    (rotation)."""
+    """``engine``: ``sqlite`` keeps the books in the file ``path``, for the workers of one host;
+    ``postgres`` in the database at ``url`` (postgresql://user@host:port/database without a
+    password), for those of many. ``keys_file``: lines ``<key id> <64 hex digits>``, the last line
+    seals, all lines open (rotation)."""
 
     engine: str = "sqlite"
     path: str = "yibao-journal.sqlite3"
+    url: str = "postgresql://yibao-worker@127.0.0.1:5432/yibao"
+    password_file: str = ""
+    password_env: str = ""
+    ca_file: str = ""
+    connections_max: int = 4
     keys_file: str = ""
     keys_env: str = ""
     group_rows_max: int = 512

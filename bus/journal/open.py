@@ -5,8 +5,10 @@ from pathlib import Path
 
 from bus.clock import Clock
 from bus.config.faults import SettingsError
+from bus.config.secret import read_secret
 from bus.config.settings import JournalSettings
 from bus.gm import Keyring, KeyringError, Sealer, self_test
+from bus.journal.postgres import Address, PostgresJournal
 from bus.journal.sqlite import SqliteJournal
 
 
@@ -21,20 +23,34 @@ class JournalKeysError(JournalSettingsError):
 HOW = "Put lines '<key id> <64 hex digits>' there; the last line seals, all lines open."
 
 
-def open_journal(settings: JournalSettings, clock: Clock) -> SqliteJournal:
+def open_journal(settings: JournalSettings, clock: Clock) -> SqliteJournal | PostgresJournal:
     """The engine, ready for ``await journal.open()``. Runs the GM self test first.
 
-    Raises ``JournalSettingsError``, ``JournalKeysError`` or ``GmSelfTestError``.
+    Raises ``JournalSettingsError``, ``JournalKeysError``, ``ConfigError`` for a password that
+    cannot be read, or ``GmSelfTestError``.
     """
-    if settings.engine != "sqlite":
-        raise JournalSettingsError(f"journal.engine {settings.engine!r} is unknown; use 'sqlite'")
+    if settings.engine not in {"sqlite", "postgres"}:
+        known = "use 'sqlite' or 'postgres'"
+        raise JournalSettingsError(f"journal.engine {settings.engine!r} is unknown; {known}")
     self_test()
-    return SqliteJournal(
-        settings.path,
-        Sealer(read_keyring(settings)),
+    sealer = Sealer(read_keyring(settings))
+    if settings.engine == "sqlite":
+        return SqliteJournal(
+            settings.path, sealer, clock=clock, group_rows_max=settings.group_rows_max
+        )
+    password = read_secret(settings.password_file, settings.password_env, os.environ)
+    return PostgresJournal(
+        Address(url=settings.url, password=password, ca_file=settings.ca_file),
+        sealer,
         clock=clock,
         group_rows_max=settings.group_rows_max,
+        connections_max=settings.connections_max,
     )
+
+
+def place_of(settings: JournalSettings) -> str:
+    """Where the journal is, for people: the file, or the address of the database."""
+    return settings.path if settings.engine == "sqlite" else settings.url
 
 
 def read_keyring(settings: JournalSettings) -> Keyring:

@@ -1,6 +1,7 @@
 """Records as rows: which fields are columns, which go into ``rest``, and the sealing of bodies."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -20,6 +21,8 @@ PLAIN = tuple(name for name in COLUMNS if name not in {"id", "state", "rest", *B
 REST = tuple(name for name in Record.__struct_fields__ if name not in {*PLAIN, "state", *BODIES})
 
 Row = dict[str, Any]
+_plain = attrgetter(*PLAIN)
+_rest = attrgetter(*REST)
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -37,12 +40,12 @@ class Rows:
 
     def row(self, record: Record, *, with_request: bool) -> Row:
         """The parameters of ``begin`` (with the request) or ``advance`` (which leaves it)."""
-        row: Row = {name: getattr(record, name) for name in PLAIN}
+        row: Row = dict(zip(PLAIN, _plain(record), strict=True))
         row["state"] = record.state.value
         row["open"] = int(record.state in OPEN)
         row["event_due"] = int(record.event_due)
         row["claim"] = claim_of(record)
-        row["rest"] = _encode({name: getattr(record, name) for name in REST}).decode()
+        row["rest"] = _encode(dict(zip(REST, _rest(record), strict=True))).decode()
         row["reply"] = self._seal(record, "reply", record.reply)
         if with_request:
             row["request"] = self._seal(record, "request", record.request)

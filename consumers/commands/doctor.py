@@ -21,7 +21,7 @@ from bus.config.load import load_settings
 from bus.config.settings import Settings
 from bus.gateway.envelope import EnvelopeHead, build_envelope, inf_time
 from bus.gateway.port import Answered, GatewayCall
-from bus.journal.open import open_journal
+from bus.journal.open import open_journal, place_of
 from bus.topology import EVENTS_EXCHANGE, centre_event, declaration
 from consumers.institution import Institution
 from consumers.worker import build_institutions, lanes_of
@@ -108,7 +108,8 @@ async def journal(settings: Settings, clock: Clock) -> list[Finding]:
         await book.check()
     finally:
         await book.close()
-    return [Finding(check="journal", ok=True, detail=f"{settings.journal.path}: durable write")]
+    where = place_of(settings.journal)
+    return [Finding(check="journal", ok=True, detail=f"{where}: durable write")]
 
 
 async def broker(settings: Settings, clock: Clock) -> list[Finding]:

@@ -191,3 +191,42 @@ def test_a_file_that_is_not_there_is_one_fault(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as raised:
         load_settings(tmp_path / "nothing.toml", dict(os.environ))
     assert [fault.problem for fault in raised.value.faults] == ["unreadable"]
+
+
+POSTGRES = BASE.replace("[journal]", '[journal]\nengine = "postgres"')
+
+
+def test_a_shared_journal_needs_its_password_and_a_file_does_not(tmp_path: Path) -> None:
+    assert faults_of(tmp_path, POSTGRES) == {"journal.password_file": "no_secret"}
+    text = POSTGRES.replace("[journal]", '[journal]\npassword_env = "DATABASE"')
+    assert faults_of(tmp_path, text) == {"journal.password_env": "secret_env"}
+    settings = load_settings(write(tmp_path, text), ENV | {"DATABASE": "pw"})
+    assert settings.journal.engine == "postgres"
+    assert load_settings(write(tmp_path, BASE), ENV).journal.engine == "sqlite"
+
+
+@pytest.mark.parametrize(
+    ("url", "right"),
+    [
+        ("postgresql://bus@db.local:5432/yibao", True),
+        ("postgresql://bus@db1:5432,db2:5432/yibao", True),
+        ("postgresql://bus:secret@db.local/yibao", False),
+        ("postgresql://db.local/yibao", False),
+        ("postgresql://bus@db.local/yibao?sslmode=disable", False),
+        ("mysql://bus@db.local/yibao", False),
+        ("", False),
+    ],
+)
+def test_a_journal_address_has_a_user_and_no_password(
+    tmp_path: Path, url: str, right: bool
+) -> None:
+    text = POSTGRES.replace("[journal]", f'[journal]\npassword_env = "KEYS"\nurl = "{url}"')
+    if right:
+        assert load_settings(write(tmp_path, text), ENV).journal.url == url
+    else:
+        assert faults_of(tmp_path, text) == {"journal.url": "wrong_form"}
+
+
+def test_the_authority_of_a_journal_must_exist(tmp_path: Path) -> None:
+    text = BASE.replace("[journal]", '[journal]\nca_file = "ca.pem"')
+    assert faults_of(tmp_path, text) == {"journal.ca_file": "wrong_form"}

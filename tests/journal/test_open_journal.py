@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 
 from bus.clock import SystemClock
+from bus.config.faults import ConfigError
 from bus.config.settings import JournalSettings
 from bus.gm import Keyring
-from bus.journal.open import JournalKeysError, JournalSettingsError, open_journal
+from bus.journal.open import JournalKeysError, JournalSettingsError, open_journal, place_of
+from compose.pg import PrivatePostgres
+from tests.journal.journal_databases import address_in, make_books
 from tests.journal.journal_engines import TENANT, begun, record, stored
 
 
@@ -63,6 +66,40 @@ def test_a_key_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
         open_journal(settings(tmp_path, keys_file=str(keys)), SystemClock())
 
 
+async def test_the_shared_journal_is_opened_by_its_settings(
+    postgres_server: PrivatePostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YIBAO_TEST_KEYS", Keyring.generate_text())
+    make_books(postgres_server, tmp_path)
+    address = address_in(tmp_path)
+    secret = tmp_path / "password"
+    secret.write_text(address.password + "\n", encoding="ascii")
+    secret.chmod(0o600)
+    chosen = settings(
+        tmp_path,
+        engine="postgres",
+        url=address.url,
+        password_file=str(secret),
+        keys_env="YIBAO_TEST_KEYS",
+    )
+    assert place_of(chosen) == address.url
+    journal = open_journal(chosen, SystemClock())
+    await journal.open()
+    one = await begun(journal, record("k"))
+    assert await stored(journal, TENANT, "k") == one
+    await journal.check()
+    await journal.close()
+
+
+def test_a_shared_journal_without_its_password_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YIBAO_TEST_KEYS", Keyring.generate_text())
+    chosen = settings(tmp_path, engine="postgres", keys_env="YIBAO_TEST_KEYS")
+    with pytest.raises(ConfigError, match="secret"):
+        open_journal(chosen, SystemClock())
+
+
 def test_an_unknown_engine_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(JournalSettingsError, match="sqlite"):
+    with pytest.raises(JournalSettingsError, match="'sqlite' or 'postgres'"):
         open_journal(settings(tmp_path, engine="oracle"), SystemClock())
