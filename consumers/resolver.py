@@ -15,7 +15,7 @@ from bus.lifecycle.machine import finding, hearing, plan, resume
 from bus.lifecycle.record import Record
 from bus.lifecycle.table import Action, Event
 from consumers.centre import Answer, Ask
-from consumers.context import Context
+from consumers.context import FLIGHT_MARGIN_MS, Context
 from consumers.institution import Institution
 from consumers.keeper import NOTHING, Keeper, News
 from consumers.looks import Case, look
@@ -46,6 +46,11 @@ def reversal_event(answer: Answer) -> Event:
             return Event.REVERSAL_NOT_SENT
         case _:
             return Event.REVERSAL_UNCLEAR
+
+
+def left_s(record: Record, now_ms: int) -> float:
+    """How long a call may take that is to be over when the record may be taken over."""
+    return (record.in_flight_until_ms - FLIGHT_MARGIN_MS - now_ms) / 1000
 
 
 class Resolver:
@@ -161,6 +166,11 @@ class Resolver:
             caller = await context.sessions.any_caller(institution, work.order)
         except NoSignInError as error:
             return NeverSent(reason=error.code)
+        budget_s = institution.budget_s(transaction)
+        if infno == REVERSAL:
+            budget_s = min(budget_s, left_s(record, context.clock.now_ms()))
+        if budget_s <= 0:
+            return NeverSent(reason="deadline")
         answer = await context.centre.ask(
             Ask(
                 institution=institution,
@@ -168,7 +178,7 @@ class Resolver:
                 msgid=msgid,
                 input=transaction.encode_input(data),
                 caller=caller,
-                budget_s=institution.budget_s(transaction),
+                budget_s=budget_s,
             )
         )
         if isinstance(answer, Refused) and answer.kind in SIGN_IN_GONE:

@@ -50,7 +50,7 @@ async def attempt(context: Context, work: Work, caller: Caller) -> Attempt:
             msgid=record.msgid,
             input=strict,
             caller=caller,
-            budget_s=left_ms / 1000,
+            budget_s=min(left_ms / 1000, institution.budget_s(transaction)),
         )
         answer = await context.centre.ask(ask)
         last = tries + 1 == NEVER_SENT_TRIES_MAX
