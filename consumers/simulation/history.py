@@ -107,9 +107,7 @@ class Stage:
         for disturb in (self._jump_clocks, self._forget_sign_ins, self._tick, self._skip_days):
             spawn(None, disturb())
         desks = range(1, ground.traits.clients + 1)
-        journeys = [
-            spawn(None, Journey(self.hospital, self.insurer, desk).go()) for desk in desks
-        ]
+        journeys = [spawn(None, Journey(self.hospital, self.insurer, desk).go()) for desk in desks]
         await asyncio.gather(*journeys)
         await self._settle()
         await self._person()

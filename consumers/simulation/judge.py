@@ -72,7 +72,9 @@ class Judge:
                 continue
             same = request.contents[request.publications[told.correlation].content] == kept
             if same == (told.status == "conflict"):
-                text = f"{told.correlation} told {told.status}, content {'same' if same else 'other'}"
+                text = (
+                    f"{told.correlation} told {told.status}, content {'same' if same else 'other'}"
+                )
                 self._ground.breach("conflict", text)
 
     def _outcome(self, request: Request, record: Record) -> None:
@@ -94,7 +96,8 @@ class Judge:
             text = f"{record.key} is {record.state}, next at {record.next_at_ms}"
             self._ground.breach("resolved", text)
             return
-        last = [line.what for line in self._books.lines(record) if line.what != "taken_over"][-1]
+        told = [line.what for line in self._books.lines(record)]
+        last = next(what for what in reversed(told) if not what.startswith(("late_", "taken_over")))
         if last not in HELD_FOR:
             self._ground.breach("resolved", f"{record.key} is held for {last}")
 

@@ -185,11 +185,13 @@ class Watch:
             )
 
     def _wrongs(self, envelope: Envelope, mark: Mark, record: Record) -> Iterator[str]:
+        late_allowed = self._ground.traits.jump_ms > FLIGHT_MARGIN_MS
         if mark.step is Step.REVERSAL:
             if envelope.infno != "2601" or record.reversal_msgid != envelope.msgid:
                 yield "not the 2601 that is stored"
+            elif record.step is not Step.REVERSAL and not late_allowed:
+                yield f"sent when its record was {record.state}/{record.step}"
             return
-        late_allowed = self._ground.traits.jump_ms > FLIGHT_MARGIN_MS
         if record.msgid != envelope.msgid or record.state is not State.SENDING:
             if not late_allowed:
                 yield f"sent when its record was {record.state}"

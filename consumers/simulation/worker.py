@@ -52,9 +52,7 @@ def keyed_digest(kind: str, value: str) -> str:
 class World:
     """The parts every process shares."""
 
-    def __init__(
-        self, ground: Ground, books: Books, broker: SimBroker, centre: SimCentre
-    ) -> None:
+    def __init__(self, ground: Ground, books: Books, broker: SimBroker, centre: SimCentre) -> None:
         self.ground = ground
         self.books = books
         self.broker = broker
