@@ -3,7 +3,7 @@
 ``input`` and ``output`` themselves belong to the transaction; their size limit to the profile.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 from schemas.contract import Fault, Json, RequestBody
@@ -31,25 +31,28 @@ def answer_fields() -> tuple[Field, ...]:
 
 def caller_faults(body: RequestBody, profile: Profile) -> tuple[Fault, ...]:
     """What is wrong with the head fields of a request's body; paths such as ``$.opter``."""
-    head = {name: getattr(body, name) for name in CALLER_FIELDS}
-    needed = body.infno in profile.insuplc_required
-    return _faults(head, ("insuplc_admdvs",) if needed else (), profile)
+    needed = ("insuplc_admdvs",) if body.infno in profile.insuplc_required else ()
+    held = [(field, getattr(body, field.name)) for field in _caller_fields()]
+    return _faults(held, needed, profile)
 
 
 def head_faults(head: Mapping[str, Json], profile: Profile) -> tuple[Fault, ...]:
     """What is wrong with a whole head, such as one built from an institution's settings."""
-    return _faults({field.name: head.get(field.name) for field in head_fields()}, (), profile)
+    return _faults([(field, head.get(field.name)) for field in head_fields()], (), profile)
+
+
+@cache
+def _caller_fields() -> tuple[Field, ...]:
+    return tuple(field for field in head_fields() if field.name in CALLER_FIELDS)
 
 
 def _faults(
-    head: Mapping[str, Json], needed: tuple[str, ...], profile: Profile
+    held: Iterable[tuple[Field, Json]], needed: tuple[str, ...], profile: Profile
 ) -> tuple[Fault, ...]:
-    required = {*needed, *profile.header_required}
     found = []
-    for field in head_fields():
-        if field.name not in head:
-            continue
-        problem = _problem(field, head[field.name], field.name in required)
+    for field, value in held:
+        required = field.name in needed or field.name in profile.header_required
+        problem = _problem(field, value, required)
         if problem:
             limit = str(field.length) if problem == "too_long" else limit_of(field)
             found.append(fault(f"$.{field.name}", problem, field.label, limit))

@@ -174,12 +174,13 @@ def _any_in(text: str, parts: Sequence[str]) -> bool:
 
 
 def _head(document: Document) -> CentreAnswer:
-    layer = _LAYER.match(document.err_msg)
+    text = document.err_msg
+    layer = _LAYER.match(text) if text else None
     return CentreAnswer(
         infcode=document.infcode[:CODE_CHARS_MAX],
-        err_msg=document.err_msg,
+        err_msg=text,
         inf_refmsgid=document.inf_refmsgid,
         warn_msg=document.warn_msg,
         layer=layer.group().rstrip("-") if layer else "",
-        rule=",".join(_RULE.findall(document.err_msg)[:3]),
+        rule=",".join(_RULE.findall(text)[:3]) if text else "",
     )

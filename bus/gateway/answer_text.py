@@ -100,6 +100,8 @@ def _from_text(text: str) -> bytes:
 
 def _text(value: Json) -> str:
     """A field as text: numbers without a fraction point, anything that is no scalar is empty."""
+    if value is None:
+        return ""
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, float) and value.is_integer():
