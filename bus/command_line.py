@@ -69,6 +69,7 @@ VERBS: dict[str, Verb] = {
     "held": Verb("consumers.commands.held"),
     "trace": Verb("consumers.commands.trace"),
     "doctor": Verb("consumers.commands.doctor"),
+    "simulate": Verb("consumers.commands.simulate", config=False),
     "call": Verb("producers.commands.call"),
     "schema": Verb("producers.commands.schema", config=False),
     "sandbox": Verb("sandbox.command", config=False),
