@@ -185,7 +185,8 @@ class PrivatePostgres:
             lines = (self.base / "data" / "postmaster.pid").read_text().splitlines()
         except OSError:
             return False
-        return lines[0] == str(self.pid) and len(lines) > 7 and lines[7].strip() == "ready"
+        # The server writes the file line by line; the eighth is its state.
+        return len(lines) > 7 and lines[0] == str(self.pid) and lines[7].strip() == "ready"
 
     def _command(self, command: list[str], *, dies_with_us: bool = False) -> list[str]:
         words = []

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from bus.journal.port import FindBy, Fresh
+from bus.gm import Sealer
+from bus.journal.port import FindBy, Fresh, Lease
 from bus.journal.postgres import PostgresJournal
 from bus.journal.sqlite import SqliteJournal
-from tests.journal.journal_databases import plain_connection
+from tests.journal.journal_databases import address_in, plain_connection
 from tests.journal.journal_engines import (
+    KEYS,
     NOW,
     TENANT,
     Engine,
@@ -117,3 +119,23 @@ async def test_a_closed_journal_leaves_no_connection_behind(
         assert db.execute(mine).fetchone() == (1 + 4,)
         await postgres.close()
         await until(lambda: db.execute(mine).fetchone() == (1,))
+
+
+async def test_a_group_is_bounded(postgres: PostgresJournal, tmp_path: Path) -> None:
+    journal = PostgresJournal(address_in(tmp_path), Sealer(KEYS), group_rows_max=10)
+    await journal.open()
+    await asyncio.gather(*(begun(journal, record()) for _ in range(100)))
+    assert journal.counts.commits >= 10
+    await journal.close()
+
+
+async def test_late_answers_that_come_together_are_all_in_the_story(both: Both) -> None:
+    one = await begun(both, record("k"))
+    lines = [line(f"step{number}") for number in range(20)]
+    assert all(await asyncio.gather(*(both.advance(one, said) for said in lines)))
+    lease = Lease(owner="w2", now_ms=NOW + 5000, lease_ms=1000)
+    assert len(await both.take_due(lease, 1)) == 1
+    assert not any(await asyncio.gather(*(both.advance(one, said) for said in lines)))
+    told = [said.what for said in await both.story(TENANT, "k")]
+    assert told[1:21] == [said.what for said in lines]
+    assert told[22:] == ["late_" + said.what for said in lines]

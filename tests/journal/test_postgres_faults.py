@@ -13,6 +13,7 @@ import pytest
 from bus.gm import Sealer
 from bus.journal.port import Claimed, FindBy, Fresh, JournalUnavailableError, Known, Lease
 from bus.journal.postgres import Address, PostgresJournal, connect, writer
+from bus.journal.postgres.link import Answer, Ask
 from compose.pg import PrivatePostgres
 from tests.journal.journal_cable import Cable, cable
 from tests.journal.journal_databases import (
@@ -344,3 +345,39 @@ async def test_a_wrong_password_is_unavailable_and_never_said(
         await PostgresJournal(wrong, Sealer(KEYS)).open()
     assert "not-the-one" not in str(caught.value) + repr(wrong)
     assert caught.value.__suppress_context__
+
+
+async def test_a_host_that_vanished_in_the_middle_of_a_commit_holds_up_nobody_for_long(
+    postgres: PostgresJournal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await begun(postgres, record())
+    monkeypatch.setattr(connect, "IDLE_IN_COMMIT_S", 0.3)
+    vanished = await connect.connect(address_in(tmp_path))
+    await vanished.execute("BEGIN")
+    await vanished.execute("SELECT 1 FROM msgid_seq FOR UPDATE")
+    assert (await begun(postgres, record())).msgid.endswith("0001")
+    assert postgres.counts.failures == 0
+    with pytest.raises(psycopg.Error, match="idle-in-transaction"):
+        await vanished.execute("COMMIT")
+    await vanished.close()
+
+
+async def test_a_host_that_stood_still_in_the_middle_of_a_commit_begins_it_again(
+    postgres: PostgresJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await postgres.check()
+    link = postgres._writer._link
+    assert link is not None
+    answered = link.run
+
+    async def slowly(asks: list[Ask]) -> list[Answer]:
+        answers = await answered(asks)
+        if asks[0].statement.startswith(b"BEGIN"):
+            await answered([Ask(b"SET LOCAL idle_in_transaction_session_timeout = 50")])
+            await asyncio.sleep(0.5)
+        return answers
+
+    monkeypatch.setattr(link, "run", slowly)
+    assert (await begun(postgres, record("k"))).msgid.endswith("0000")
+    assert len(await postgres.story(TENANT, "k")) == 1
+    assert postgres.counts.failures == 0

@@ -17,12 +17,15 @@ LOCK_WAIT_S = 5.0
 mean that something is wrong, and callers must know."""
 STATEMENT_S = 10.0
 """The longest a statement may run: all are look-ups by key."""
-IDLE_IN_COMMIT_S = 10.0
-"""When the server ends a commit whose host has vanished half-way, so that others can go on."""
+IDLE_IN_COMMIT_S = 3.0
+"""When the server ends a commit whose host has vanished half-way. Less than ``LOCK_WAIT_S``: others
+that wait for its locks go on unharmed. A host that was only slow begins its commit again."""
 ANSWER_S = 15.0
 """When we give up a connection whose server says nothing at all: after its own limits."""
 SILENT_S = 10
 """When the kernel is to give up a connection that acknowledges nothing."""
+ENDED = {None, "57P01", "57P05"}
+"""SQLSTATE of a connection found ended: without a word, by an administrator, as idle too long."""
 STATEMENTS_MAX = 128
 """More than there are statements: each is prepared once per connection."""
 

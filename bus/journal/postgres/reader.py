@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import psycopg
 
 from bus.journal.port import JournalUnavailableError
-from bus.journal.postgres.connect import Address, unavailable
+from bus.journal.postgres.connect import ENDED, Address, unavailable
 from bus.journal.postgres.link import Answer, Ask, Link
 
 
@@ -45,7 +45,7 @@ class Reader:
             try:
                 return await self._through(self._idle.pop(), asks)
             except psycopg.OperationalError as error:
-                if error.sqlstate not in {None, "57P01", "57P05"}:
+                if error.sqlstate not in ENDED:
                     raise
         return await self._through(await Link.open(self._address), asks)
 

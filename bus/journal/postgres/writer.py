@@ -13,7 +13,7 @@ from bus.journal.counts import Counts
 from bus.journal.port import ClaimTakenError, JournalUnavailableError
 from bus.journal.postgres import books
 from bus.journal.postgres.commit import LostRaceError, UnsureError, commit
-from bus.journal.postgres.connect import Address, reason_of, unavailable
+from bus.journal.postgres.connect import ENDED, Address, reason_of, unavailable
 from bus.journal.postgres.group import Group, Unit
 from bus.journal.postgres.ledger import Advance
 from bus.journal.postgres.link import Ask, Link
@@ -120,9 +120,12 @@ class Writer:
             except UnsureError as error:
                 await self._disconnect()
                 return await self._settle(error)
+            except psycopg.errors.IdleInTransactionSessionTimeout:
+                # This host stood still in the middle, and the server has undone the commit.
+                await self._disconnect()
             except psycopg.OperationalError as error:
-                # The server was restarted since the last commit; nothing was asked of it yet.
-                if fresh or error.sqlstate not in {None, "57P01", "57P05", "25P03"}:
+                # The server was restarted since the last commit; this one was not asked for yet.
+                if fresh or error.sqlstate not in ENDED:
                     raise
                 await self._disconnect()
         raise JournalUnavailableError(f"journal: {RACES_MAX} times another process was quicker")
