@@ -105,8 +105,13 @@ def move(record: Record, event: Event, now_ms: int, pace: Pace, code: str = "") 
 
 
 def bounded(record: Record, event: Event, pace: Pace) -> Event:
-    """``exhausted`` in place of an event that has come too often, else the event itself."""
+    """The event that counts: ``exhausted`` in place of one that has come too often, and no word on
+    a repeat that would settle the doubt about the attempt before it."""
     match event:
+        case Event.NEVER_SENT if record.doubted:
+            return Event.NOT_SENT_AGAIN
+        case Event.REFUSED if record.doubted:
+            return Event.REFUSED_IN_DOUBT
         case Event.LOOK_FAILED | Event.NOT_YET if record.looks >= pace.looks_max:
             return Event.EXHAUSTED
         case Event.REPEAT if record.attempts > pace.repeats_max:
@@ -165,9 +170,9 @@ def hearing(record: Record, heard: Heard, pace: Pace) -> Event:
         case Heard.STALE_SIGN_IN if record.attempts < pace.sign_in_attempts_max:
             return Event.STALE_SIGN_IN
         case Heard.NEVER_SENT:
-            return Event.NOT_SENT_AGAIN if record.doubted else Event.NEVER_SENT
+            return bounded(record, Event.NEVER_SENT, pace)
         case _:
-            return Event.REFUSED_IN_DOUBT if record.doubted else Event.REFUSED
+            return bounded(record, Event.REFUSED, pace)
 
 
 def finding(record: Record, seen: Seen, now_ms: int, pace: Pace) -> Event:
