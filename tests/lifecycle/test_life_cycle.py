@@ -48,7 +48,7 @@ records = st.builds(
 
 
 @given(records, st.lists(st.sampled_from(list(Event)), max_size=60))
-@settings(max_examples=500)
+@settings(max_examples=2000)
 def test_any_order_of_events_keeps_the_promises(record: Record, events: list[Event]) -> None:
     """Illegal events change nothing, final is final, and each final state was earned."""
     now_ms, sent, reversal_sent = 0, False, False
