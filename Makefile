@@ -4,6 +4,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test bench lint docs format lock clean
 ARGS ?=
+# Test processes side by side, each with a broker node of its own; half of a test's time is waiting.
+JOBS ?= 2
 PYTHON := .venv/bin/python
 
 help: ## print this menu
@@ -16,7 +18,7 @@ demo: setup ## two hospitals, one centre, lost answers, a killed worker; ends wi
 	@$(PYTHON) compose/demo $(ARGS)
 
 test: setup ## all tests, on real parts
-	@$(PYTHON) -m pytest $(ARGS)
+	@$(PYTHON) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 bench: setup ## requests per second and CPU per request beside other workers
 	@$(PYTHON) bench $(ARGS)
