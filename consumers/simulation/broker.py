@@ -246,7 +246,7 @@ class SimBroker:
 
     def pump(self) -> None:
         """Hand out what somebody has room for."""
-        for line in list(self._lines.values()):
+        for line in [line for line in self._lines.values() if line.waiting]:
             self._drop_expired(line)
             while line.waiting:
                 ready = self._ready(line)
