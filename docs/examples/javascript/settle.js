@@ -3,9 +3,10 @@
 //     node settle.js 2207 input.json bill-20261123-0001
 //
 // Address and institution come from YIBAO_URL (amqp://user:password@host:port/vhost) and
-// YIBAO_TENANT, the short name of the reply queue from YIBAO_QUEUE, the folder for kept requests
-// from YIBAO_KEYS. Exit code: 0 succeeded, 1 any other final outcome, 2 wrong usage, 3 nothing was
-// sent, 4 not known yet (run again with the same key).
+// YIBAO_TENANT, the patient's insured place (insuplc_admdvs of the reply of 1101) from YIBAO_INSUPLC,
+// the short name of the reply queue from YIBAO_QUEUE, the folder for kept requests from YIBAO_KEYS.
+// Exit code: 0 succeeded, 1 any other final outcome, 2 wrong usage, 3 nothing was sent, 4 not known
+// yet (run again with the same key).
 
 'use strict';
 
@@ -106,7 +107,9 @@ async function main() {
   // The input is passed on as text: JSON numbers would lose the 0 of 100.10 on their way through.
   const content = fs.readFileSync(input, 'utf8').trim();
   JSON.parse(content);
-  const body = `{"infno":${JSON.stringify(infno)},"opter":"0001","input":${content}}`;
+  const place = process.env.YIBAO_INSUPLC;
+  const insured = place ? `"insuplc_admdvs":${JSON.stringify(place)},` : '';
+  const body = `{"infno":${JSON.stringify(infno)},"opter":"0001",${insured}"input":${content}}`;
   const deadline = new Date(Date.now() + DEADLINE_MS).toISOString();
   const kept = keep(process.env.YIBAO_KEYS || 'kept-keys', key, { body, deadline });
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {

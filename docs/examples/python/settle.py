@@ -2,7 +2,8 @@
 
     python settle.py 2207 input.json --key bill-20261123-0001
 
-Address and institution come from YIBAO_URL (amqp://user:password@host:port/vhost) and YIBAO_TENANT.
+Address and institution come from YIBAO_URL (amqp://user:password@host:port/vhost) and YIBAO_TENANT,
+the patient's insured place (insuplc_admdvs of the reply of 1101) from YIBAO_INSUPLC.
 Exit code: 0 succeeded, 1 any other final outcome, 3 nothing was sent, 4 not known yet (run again
 with the same key).
 """
@@ -89,6 +90,8 @@ async def ask(arguments: argparse.Namespace, kept: dict[str, str]) -> dict[str, 
 async def settle(arguments: argparse.Namespace) -> int:
     """Keep, send, and ask again under the same key as long as the connection is what failed."""
     content = {"infno": arguments.infno, "opter": "0001", "input": arguments.input}
+    if arguments.insuplc:
+        content["insuplc_admdvs"] = arguments.insuplc
     body = json.dumps(content, ensure_ascii=False)
     deadline = (datetime.now(UTC) + timedelta(seconds=60)).isoformat()
     kept = keep(Path(arguments.keys), arguments.key, {"body": body, "deadline": deadline})
@@ -120,6 +123,7 @@ def main() -> int:
     parser.add_argument("--queue", default="example-python", help="own reply queue's short name")
     parser.add_argument("--url", default=os.environ.get("YIBAO_URL", ""))
     parser.add_argument("--tenant", default=os.environ.get("YIBAO_TENANT", ""))
+    parser.add_argument("--insuplc", default=os.environ.get("YIBAO_INSUPLC", ""))
     arguments = parser.parse_args()
     if not arguments.url or not arguments.tenant:
         parser.error("give --url and --tenant, or set YIBAO_URL and YIBAO_TENANT")
