@@ -2,14 +2,17 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bus.clock import Clock
 from bus.config.faults import SettingsError
 from bus.config.secret import read_secret
 from bus.config.settings import JournalSettings
 from bus.gm import Keyring, KeyringError, Sealer, self_test
-from bus.journal.postgres import Address, PostgresJournal
 from bus.journal.sqlite import SqliteJournal
+
+if TYPE_CHECKING:
+    from bus.journal.postgres import PostgresJournal
 
 
 class JournalSettingsError(SettingsError):
@@ -23,7 +26,7 @@ class JournalKeysError(JournalSettingsError):
 HOW = "Put lines '<key id> <64 hex digits>' there; the last line seals, all lines open."
 
 
-def open_journal(settings: JournalSettings, clock: Clock) -> SqliteJournal | PostgresJournal:
+def open_journal(settings: JournalSettings, clock: Clock) -> "SqliteJournal | PostgresJournal":
     """The engine, ready for ``await journal.open()``. Runs the GM self test first.
 
     Raises ``JournalSettingsError``, ``JournalKeysError``, ``ConfigError`` for a password that
@@ -38,6 +41,13 @@ def open_journal(settings: JournalSettings, clock: Clock) -> SqliteJournal | Pos
         return SqliteJournal(
             settings.path, sealer, clock=clock, group_rows_max=settings.group_rows_max
         )
+    return _open_postgres(settings, sealer, clock)
+
+
+def _open_postgres(settings: JournalSettings, sealer: Sealer, clock: Clock) -> "PostgresJournal":
+    # The library takes a tenth of a second to load, which the verbs of one host need not wait for.
+    from bus.journal.postgres import Address, PostgresJournal  # noqa: PLC0415
+
     password = read_secret(settings.password_file, settings.password_env, os.environ)
     return PostgresJournal(
         Address(url=settings.url, password=password, ca_file=settings.ca_file),
