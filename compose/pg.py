@@ -40,6 +40,8 @@ ATTEMPTS_MAX = 4
 """Another run may take a port between our look and the server's bind."""
 PORTS = range(20_000, 32_000)
 """Below the kernel's ephemeral range, as for the broker's private node."""
+INSTALLED = "/usr/lib/postgresql"
+"""Where Debian keeps the programs, a folder per version: they are not on the PATH."""
 USER = "yibao-admin"
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -218,7 +220,7 @@ class PrivatePostgres:
 
 def _programs() -> Path:
     beside = shutil.which("postgres")
-    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    versions = sorted(Path(INSTALLED).glob("*/bin/postgres"))
     found = Path(beside) if beside else versions[-1] if versions else None
     if found is None:
         raise PostgresError(
