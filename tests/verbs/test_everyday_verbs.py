@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from bus.topology import reply_queue, request_key
-from tests.consumers.bus_stage import FIRST, BusStage, until
+from tests.consumers.bus_stage import FIRST, BusStage, Program, until
 from tests.door.raw_his import frame, raw_his
 from tests.verbs.conftest import Operator, Said
 
@@ -95,13 +95,26 @@ async def test_without_a_journal_a_verb_says_so(
 
 
 async def test_the_catalogue_is_listed_shown_and_exported(yibao: Operator) -> None:
-    listed, shown, exported = await asyncio.gather(
-        yibao("schema", "list"),
-        yibao("schema", "show", "2207", "--profile", "hunan"),
-        yibao("schema", "export", "2207"),
-    )
+    listed = await yibao("schema", "list")
+    shown = await yibao("schema", "show", "2207", "--profile", "hunan")
+    exported = await yibao("schema", "export", "2207")
     assert (listed.code, shown.code, exported.code) == (0, 0, 0)
     assert "2207A" in listed.out
     assert shown.out.startswith("2207 门诊结算")
     assert exported.json["$schema"].endswith("2020-12/schema")
     assert (await yibao("schema", "show", "9999")).code == 2
+
+
+async def test_every_verb_works_as_a_program_of_its_own(yibao: Operator, pharmacy: Program) -> None:
+    told = await yibao.customers.purchase(pharmacy, "as-a-program")
+    ways = {
+        ("trace", told.msgid): "as-a-program",
+        ("held",): "nothing is held",
+        ("doctor",): "[ok ] journal",
+        ("topology", "check"): "the broker has it all",
+        ("parked", "list", "--reason", "none"): "0 parked",
+    }
+    said = await asyncio.gather(*(yibao.program(*words) for words in ways))
+    for one, wanted in zip(said, ways.values(), strict=True):
+        assert (one.code, one.err) == (0, "")
+        assert wanted in one.out
