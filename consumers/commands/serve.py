@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -20,6 +21,8 @@ from bus.logs import log
 from bus.metrics import serve_metrics
 from consumers.worker import Worker, lanes_of, worker_name
 
+COLLECT_AFTER = (10_000, 20, 50)
+"""Objects, and collections of the younger generations, before a collection."""
 SUMMARY = "run the worker: requests from the broker to the centre and back"
 
 
@@ -62,6 +65,14 @@ def chosen(only: str, settings: Settings) -> tuple[str, ...]:
             ExitCode.USAGE,
         )
     return infnos
+
+
+def settle_collector() -> None:
+    """What start-up has made stays for good, so the collector need not look at it again; requests
+    leave no cycles behind, so it may look less often (5 % of the CPU time of a request)."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
 
 
 def fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
