@@ -29,6 +29,7 @@ from schemas.envelope import caller_faults
 from schemas.problems import fault
 from schemas.profile import Profile
 from schemas.transaction import Transaction
+from schemas.views import Keys, keys_of
 
 DEATH_REASON = "x-first-death-reason"
 LONG_AGO_MS = 1
@@ -136,9 +137,10 @@ class Dispatcher:
         if transaction.where == "desk":
             return told("desk_absent", Said(infno=order.infno))
         checked = transaction.check(bytes(order.input))
-        faults = checked.faults + frame_faults(order, institution.catalogue.profile)
+        keys = keys_of(checked.input)
+        faults = checked.faults + frame_faults(order, institution.catalogue.profile, keys)
         warnings = () if faults else unlisted(transaction, checked.input)
-        asked = Asked(order, institution, transaction, checked.input, faults, warnings)
+        asked = Asked(order, institution, transaction, checked.input, keys, faults, warnings)
         if is_kept(transaction):
             return await self._kept.answer(asked)
         return await self._plain.answer(asked)
@@ -201,8 +203,8 @@ def unlisted(transaction: Transaction, data: Json) -> tuple[str, ...]:
     return tuple(f"unlisted_code {warning.path}" for warning in transaction.warnings(data))
 
 
-def frame_faults(order: Order, profile: Profile) -> tuple[Fault, ...]:
-    """Faults of what a HIS says beside ``input``."""
+def frame_faults(order: Order, profile: Profile, keys: Keys) -> tuple[Fault, ...]:
+    """Faults of what a HIS says beside ``input``, which is about ``keys``."""
     body = RequestBody(
         infno=order.infno,
         input=order.input,
@@ -211,7 +213,7 @@ def frame_faults(order: Order, profile: Profile) -> tuple[Fault, ...]:
         opter_type=order.opter_type,
         insuplc_admdvs=order.insuplc_admdvs,
     )
-    faults = caller_faults(body, profile)
+    faults = caller_faults(body, profile, names_person=bool(keys.psn_no))
     if order.after_batch:
         faults += (fault("$.after_batch", "unsupported", "依赖批次"),)
     return faults

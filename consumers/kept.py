@@ -29,7 +29,7 @@ from schemas.contract import Fault, Status
 from schemas.jsontext import canonical
 from schemas.outcomes import outcome
 from schemas.transaction import Transaction
-from schemas.views import Keys, keys_of
+from schemas.views import Keys
 
 JOURNAL_PAUSE_S = 1.0
 """Between two tries of a request while the journal cannot be written."""
@@ -51,6 +51,7 @@ class Asked(NamedTuple):
     institution: Institution
     transaction: Transaction
     data: Any
+    keys: Keys
     faults: tuple[Fault, ...]
     warnings: tuple[str, ...] = ()
 
@@ -92,7 +93,7 @@ class KeptRequests:
 
     async def _answer(self, asked: Asked) -> Told:
         order = asked.order
-        subject = keys_of(asked.data)
+        subject = asked.keys
         record = self._new_record(asked, subject)
         refusal, said, caller = await self._refusal(asked, subject)
         if said.flags:

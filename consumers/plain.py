@@ -20,7 +20,6 @@ from consumers.sessions import SIGN_IN_GONE, NoSignInError
 from schemas.contract import Status, Times
 from schemas.jsontext import JsonTextError, encode, reread
 from schemas.outcomes import outcome
-from schemas.views import keys_of
 
 TRIES_MAX = 3
 PAUSE_S = 0.3
@@ -131,7 +130,7 @@ class PlainRequests:
         context, order = self._context, asked.order
         memory = Memory(order.tenant, context.digest, context.clock.now_ms())
         output: Any = reread(answer.output)
-        token = keys_of(asked.data)
+        token = asked.keys
         changes = memory.of(order.infno, asked.data, token, output)
         if order.infno in READS_TOKEN and token.mdtrt_cert_type == "01" and token.mdtrt_cert_no:
             subject = context.digest("token", token.mdtrt_cert_no)

@@ -29,9 +29,14 @@ def answer_fields() -> tuple[Field, ...]:
     return _fields("answer")
 
 
-def caller_faults(body: RequestBody, profile: Profile) -> tuple[Fault, ...]:
-    """What is wrong with the head fields of a request's body; paths such as ``$.opter``."""
-    needed = ("insuplc_admdvs",) if body.infno in profile.insuplc_required else ()
+def caller_faults(
+    body: RequestBody, profile: Profile, *, names_person: bool = False
+) -> tuple[Fault, ...]:
+    """What is wrong with the head fields of a request's body; paths such as ``$.opter``.
+    ``names_person``: its input holds ``psn_no``."""
+    wanted = names_person and profile.insuplc_with_psn_no
+    wanted = wanted or body.infno in profile.insuplc_required
+    needed = ("insuplc_admdvs",) if wanted else ()
     held = [(field, getattr(body, field.name)) for field in _caller_fields()]
     return _faults(held, needed, profile)
 

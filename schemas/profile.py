@@ -80,6 +80,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     check_before_settle: tuple[IdentityRule, ...] = ()
     header_required: tuple[str, ...] = ()
     """Head fields that must not be empty."""
+    insuplc_with_psn_no: bool = False
+    """Whether the head must name ``insuplc_admdvs`` in every call whose input holds ``psn_no``."""
     insuplc_required: tuple[str, ...] = ()
     """Transactions whose head must name ``insuplc_admdvs``."""
     absent: tuple[str, ...] = ()

@@ -52,6 +52,7 @@ class Broker:
         self._consumers: list[Consumer] = []
         self._listeners: list[Callable[[LinkState], None]] = []
         self._declaring = asyncio.Lock()
+        self._turn = asyncio.Lock()
         self._asking = asyncio.Lock()
         self._declared = 0
         self._fetcher = Fetcher()
@@ -128,7 +129,11 @@ class Broker:
         """See the port. Returns after the first attempt; ``missing`` tells whether it worked.
         ``ValueError`` when the protocol does not allow such a name."""
         around = Surroundings(
-            self._clock, self._current_link, self._declare_again, self._settings.reconnect_s_max
+            self._clock,
+            self._current_link,
+            self._declare_again,
+            self._settings.reconnect_s_max,
+            self._turn,
         )
         consumer = Consumer(queue, prefetch, handler, around)
         self._consumers.append(consumer)

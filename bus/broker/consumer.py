@@ -14,6 +14,11 @@ from bus.clock import Clock
 _log = logging.getLogger(__name__)
 
 PAUSE_S_MIN = 0.1
+STRIKES_MAX = 1
+"""Connections that may be lost in a row while the broker starts this consumer, before it counts as
+the cause: a queue that was broken by a power cut ends the whole connection each time (3.10)."""
+QUARANTINE_S_FIRST, QUARANTINE_S_MAX = 30.0, 600.0
+"""Pauses of a consumer that is the cause, so that the others are served meanwhile."""
 
 
 class Surroundings:
@@ -25,11 +30,14 @@ class Surroundings:
         link: Callable[[], Awaitable[Link]],
         declare: Callable[[], Awaitable[None]],
         pause_s_max: float,
+        turn: asyncio.Lock,
     ) -> None:
         self.clock = clock
         self.link = link
         self.declare = declare
         self.pause_s_max = pause_s_max
+        self.turn = turn
+        """Consumers start one after the other: a connection lost meanwhile has a culprit."""
 
 
 class Consumer:
@@ -48,6 +56,7 @@ class Consumer:
         self._lane: Lane | None = None
         self._cancelled = asyncio.Event()
         self._tried = asyncio.Event()
+        self._strikes = 0
         self._keeper = asyncio.create_task(self._keep(), name=f"consumer of {queue}")
 
     async def tried(self) -> None:
@@ -77,20 +86,27 @@ class Consumer:
         while True:
             link = await self._around.link()
             try:
-                lane = await self._start(link)
+                async with self._around.turn:
+                    lane = await self._start(link)
             except (BrokerRefusedError, BrokerUnreachableError) as error:
                 self._tried.set()
                 _log.warning("no consumer of %s: %s", self.queue, error)
                 await self._declare_again(error)
-                await self._around.clock.sleep(pause_s)
+                await self._around.clock.sleep(pause_s + self._quarantine_s())
                 pause_s = min(pause_s * 2, self._around.pause_s_max)
                 continue
             pause_s = PAUSE_S_MIN
+            self._strikes = 0
             self.present = True
             self._tried.set()
             await self._until_gone(lane)
             self.present = False
             _log.warning("consumer of %s is gone: %s", self.queue, lane.reason or "cancelled")
+
+    def _quarantine_s(self) -> float:
+        """How much longer to wait when starting this consumer has cost connections again."""
+        over = self._strikes - STRIKES_MAX
+        return min(QUARANTINE_S_FIRST * 2 ** (over - 1), QUARANTINE_S_MAX) if over > 0 else 0.0
 
     async def _start(self, link: Link) -> Lane:
         self._cancelled.clear()
@@ -108,6 +124,7 @@ class Consumer:
                         consumer_tag=_tag(self.queue),
                     )
         except BaseException:
+            self._strikes += not link.is_open
             await lane.close()
             raise
         return lane

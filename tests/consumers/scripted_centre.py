@@ -32,6 +32,7 @@ from consumers.sessions import Sessions
 from consumers.sweeper import Sweeper
 from producers.wire import Answer, read_reply
 from schemas.catalogue import load
+from schemas.views import keys_of
 from tests.gateway.gateway_manual_clock import ManualClock
 
 TENANT = "H53010200001"
@@ -198,7 +199,8 @@ class Parts:
         await self.open()
         transaction = CATALOGUE[order.infno]
         checked = transaction.check(bytes(order.input))
-        asked = Asked(order, self.institution, transaction, checked.input, checked.faults)
+        keys = keys_of(checked.input)
+        asked = Asked(order, self.institution, transaction, checked.input, keys, checked.faults)
         requests = self.kept if is_kept(transaction) else self.plain
         told: Told = await requests.answer(asked)
         return read_reply(told.body, order.key)

@@ -84,3 +84,10 @@ def test_a_whole_head_is_checked_with_what_the_region_demands() -> None:
 def test_what_a_caller_supplies_are_fields_of_the_head_and_of_the_contract() -> None:
     assert set(CALLER_FIELDS) <= {field.name for field in head_fields()}
     assert set(CALLER_FIELDS) <= set(RequestBody.__struct_fields__)
+
+
+def test_a_call_about_a_person_names_the_insured_area() -> None:
+    unnamed = body(insuplc_admdvs="")
+    (missing,) = caller_faults(unnamed, YUNNAN, names_person=True)
+    assert (missing.path, missing.problem) == ("$.insuplc_admdvs", "missing")
+    assert caller_faults(unnamed, YUNNAN) == ()
