@@ -166,10 +166,12 @@ class Sessions:
                 return opened
         self._centre.metrics.sign_ins("failed").inc()
         out = isinstance(answer, Refused) and answer.kind == "signed_out_today"
+        now_ms = self._clock.now_ms()
         ended = msgspec.structs.replace(
-            mine, state="out" if out else "signing", until_ms=0 if out else self._clock.now_ms()
+            mine, state="out" if out else "signing", until_ms=0 if out else now_ms
         )
-        await self._book.put_session(ended)
+        if out or now_ms < mine.until_ms:  # else somebody else may be signing in by now
+            await self._book.put_session(ended)
         head = answer.head if isinstance(answer, Refused) else None
         raise NoSignInError("signed_out_today" if out else "no_sign_in", head)
 
