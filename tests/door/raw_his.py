@@ -144,7 +144,8 @@ async def raw_his(url: str, tenant: str, *queues: str) -> AsyncIterator[RawHis]:
 
 def frame(infno: str = "1201", content: Any = INSTITUTION, **members: Any) -> bytes:
     """A request body; ``content`` is its input."""
-    whole = {"infno": infno, "input": content, "opter": "0001", **members}
+    head = {"infno": infno, "input": content, "opter": "0001", "insuplc_admdvs": "530102"}
+    whole = {**head, **members}
     return json.dumps(whole, ensure_ascii=False).encode()
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.door.raw_his import INSTITUTION, RawHis, frame, settlement
+from tests.door.raw_his import INSTITUTION, SETTLEMENT, RawHis, frame, settlement
 
 MIB = 1 << 20
 
@@ -94,6 +94,10 @@ INPUTS: dict[str, tuple[bytes, dict[str, str]]] = {
     "a code of no table": (
         settlement(mdtrt_cert_type="77"),
         {"$.input.data.mdtrt_cert_type": "not_in_codes"},
+    ),
+    "no insured area": (
+        frame("2207", SETTLEMENT, insuplc_admdvs=""),
+        {"$.insuplc_admdvs": "missing"},
     ),
     "batches, which come later": (frame(after_batch="b-1"), {"$.after_batch": "unsupported"}),
     "an operator too long by one": (frame(opter="1" * 31), {"$.opter": "too_long"}),
