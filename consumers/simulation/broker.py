@@ -1,4 +1,4 @@
-"""A broker that keeps its promises and no more: at least once, in any order, confirms that get lost.
+"""A broker that keeps its promises and no more: at least once, any order, confirms that get lost.
 
 Requests stand in queues until a worker acknowledges them. Replies and events are taken by the
 hospital systems as they arrive, unless the addressee is gone.

@@ -106,6 +106,7 @@ class SimCentre:
             await self._serve(call, answer)
         finally:
             self.pending -= 1
+            self.watch.left(call.msgid)
 
     async def _serve(self, call: GatewayCall, answer: "asyncio.Future[Outcome]") -> None:
         ground = self._ground
@@ -166,7 +167,7 @@ class SimCentre:
     async def _take_time(self, fault: str) -> None:
         ground = self._ground
         if fault == "late_commit":
-            late_s = ground.dice.uniform(0, ground.traits.centre_s)
+            late_s = ground.dice.uniform(0, ground.traits.late_s_max)
             await ground.loop.pause_us(round(late_s * 1_000_000))
         else:
             await ground.pause(ground.traits.latency_us * 2)
@@ -208,16 +209,18 @@ def _system_error(_: Json, __: str) -> Json:
 
 def _other_msgid(done: Json, msgid: str) -> Json:
     other = f"{msgid[:-4]}{(int(msgid[-4:]) + 5000) % 10000:04d}"
-    changed = reworded(done, lambda name, text: other if name == "medins_setl_id" else text)
+    changed: Json = reworded(done, lambda name, text: other if name == "medins_setl_id" else text)
     return {**changed, "msgid": other}
 
 
 def _numbers(done: Json, _: str) -> Json:
-    return reworded(done, lambda name, text: float(text) if is_amount(text) else text)
+    changed: Json = reworded(done, lambda name, text: float(text) if is_amount(text) else text)
+    return changed
 
 
 def _empty_zeros(done: Json, _: str) -> Json:
-    return reworded(done, lambda name, text: "" if text == "0.00" else text)
+    changed: Json = reworded(done, lambda name, text: "" if text == "0.00" else text)
+    return changed
 
 
 SHAPES: dict[str, Callable[[Json, str], Json]] = {

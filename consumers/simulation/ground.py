@@ -44,7 +44,7 @@ class Ground:
     def __init__(self, seed: int) -> None:
         self.dice = random.Random(seed)  # noqa: S311 - repeatable on purpose
         self.traits: Traits = draw(self.dice)
-        self.loop = VirtualLoop(STEPS_MAX)
+        self.loop = VirtualLoop(STEPS_MAX)  # type: ignore[abstract]  # it has no sockets
         self.catalogue: Catalogue = load("yunnan")
         self.lines: list[Line] = []
         self.breaches: list[Breach] = []

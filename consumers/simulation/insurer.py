@@ -1,4 +1,4 @@
-"""The centre's books and rules, as small as they can be and still be wrong in every way that matters.
+"""The centre's books and rules, as small as they can be and still be wrong in all that matters.
 
 It keeps effects: what a message did, and whether that still stands. It shares nothing with the
 code it judges but the envelope. Everybody in it is invented.
@@ -87,6 +87,8 @@ def name_of(infno: str, data: Json) -> str:
         return str(row.get("ipt_otp_no") or row.get("ipt_no"))
     if infno in ("2204", "2301"):
         return ",".join(row["feedetl_sn"] for row in data["feedetail"])
+    if infno == "2202":
+        return str(data["data"]["mdtrt_id"])
     return str(data["data"]["setl_id"]) if infno in CANCELLING else ""
 
 
@@ -179,6 +181,11 @@ class Insurer:
 
     def _may_2402(self, envelope: Envelope, data: Json) -> None:
         self._visit(data["dscginfo"]["mdtrt_id"])
+
+    def _may_2202(self, envelope: Envelope, data: Json) -> None:
+        if not self.visits[data["data"]["mdtrt_id"]].live:
+            strict = self._ground.traits.strict
+            raise NoError("当前就诊状态不允许办理" if strict else "该挂号已撤销")
 
     def _may_settle(self, envelope: Envelope, data: Json) -> None:
         self._not_twice(envelope, "该批次已结算")
@@ -283,6 +290,12 @@ class Insurer:
         visit = self._new_visit(envelope.msgid, row["psn_no"], row["ipt_no"], True)
         self._keep(envelope, visit=visit.mdtrt_id)
         return {"result": {"mdtrt_id": visit.mdtrt_id}}
+
+    def _do_2202(self, envelope: Envelope, data: Json) -> Json:
+        visit = self.visits[data["data"]["mdtrt_id"]]
+        visit.live = False
+        self._keep(envelope, visit=visit.mdtrt_id)
+        return {}
 
     def _do_2203(self, envelope: Envelope, data: Json) -> Json:
         self._keep(envelope, visit=data["mdtrtinfo"]["mdtrt_id"])

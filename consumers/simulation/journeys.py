@@ -89,6 +89,11 @@ class Journey:
         infno, node = self._dice.choice((("2401", "result"), ("2201", "data")))
         await self._opened(infno, node)
 
+    async def unregister(self) -> None:
+        """2202, which is simply repeated when its answer is lost."""
+        visit = self._insurer.open_visit(self._values["psn_no"], (), False)
+        await self.insist("2202", mdtrt_id=visit.mdtrt_id, ipt_otp_no=visit.ipt_otp_no)
+
     async def charge(self) -> None:
         """Rows alone, and a look at them."""
         visit = self._insurer.open_visit(self._values["psn_no"], (), False)
@@ -136,6 +141,7 @@ JOURNEYS: tuple[Callable[[Journey], Awaitable[None]], ...] = (
     Journey.outpatient,
     Journey.inpatient,
     *(Journey.admit,) * 2,
+    *(Journey.unregister,) * 2,
     Journey.charge,
 )
 """As often as they stand here."""

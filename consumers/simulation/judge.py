@@ -121,7 +121,7 @@ class Judge:
             yield from self._reversal_lies(record)
         elif record.recovery == "repeat":
             if not live:
-                yield "succeeded, but nothing was done"
+                yield from self._nothing_of_its_own(record)
         elif len(live) > 1:
             yield f"done {len(live)} times"
         elif live:

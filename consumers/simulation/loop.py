@@ -5,14 +5,14 @@ scheduled, so that the same program makes the same history, down to the last ste
 """
 
 import asyncio
-from asyncio import events
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
 from heapq import heappop, heappush
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, TypeVarTuple
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class Owner(Protocol):
@@ -54,7 +54,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         return self.now_us / 1_000_000
 
     def call_soon(
-        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
         handle = asyncio.Handle(callback, args, self, context)
         self._ready.append(handle)
@@ -63,8 +63,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     def call_later(
         self,
         delay: float,
-        callback: Callable[..., object],
-        *args: Any,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         return self.call_at(self.time() + delay, callback, *args, context=context)
@@ -72,8 +72,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     def call_at(
         self,
         when: float,
-        callback: Callable[..., object],
-        *args: Any,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         handle = asyncio.TimerHandle(when, callback, args, self, context)
@@ -133,8 +133,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def run(self, main: Coroutine[Any, Any, T]) -> T:
         """Until ``main`` is done; then everything else is stopped."""
-        before = events._get_running_loop()
-        events._set_running_loop(self)
+        before = running_loop()
+        asyncio._set_running_loop(self)  # noqa: SLF001 - made for makers of loops
         try:
             task = self.spawn(None, main)
             try:
@@ -143,7 +143,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
                 self._stop_all()
             return task.result()
         finally:
-            events._set_running_loop(before)
+            asyncio._set_running_loop(before)  # noqa: SLF001 - as above
 
     def kill(self, tasks: list[asyncio.Task[Any]]) -> None:
         """Cancel tasks; the caller has made sure that they can do nothing any more."""
@@ -160,9 +160,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         ready = self._ready
         while not done():
             if ready:
-                handle = ready.popleft()
-                if not handle.cancelled():
-                    handle._run()
+                run_handle(ready.popleft())
             elif self._timers:
                 self._next_timer()
             else:
@@ -184,6 +182,18 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             owner.kill()
         self._timers.clear()
         while self._ready:
-            handle = self._ready.popleft()
-            if not handle.cancelled():
-                handle._run()
+            run_handle(self._ready.popleft())
+
+
+def run_handle(handle: asyncio.Handle) -> None:
+    """Run a callback that is due."""
+    if not handle.cancelled():
+        handle._run()  # noqa: SLF001 - what a loop does with its handles
+
+
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """The loop that runs already, if any: that of an asynchronous test."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

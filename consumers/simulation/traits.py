@@ -32,7 +32,8 @@ CENTRE_FAULTS = (
 )
 """The sandbox's faults by their names there, and three more: a system-error text of a centre that
 did nothing, a gateway that does not know us, a request that never arrived."""
-REVERSAL_FAULTS = ("refuse_reversal", "reversal_not_done")
+REVERSAL_FAULTS = ("refuse_reversal", "reversal_not_done", "late_commit", "lose_answer")
+"""Faults of a 2601, drawn at a rate of their own."""
 
 NEVER_SENT = (
     ("connect_refused", True),
@@ -44,6 +45,11 @@ NEVER_SENT = (
     ("config", False),
 )
 """(reason, retryable) of calls of which no byte leaves."""
+
+JUMP_SMALL_MS = 1_500
+"""Within the margin that every call has (``consumers.context``)."""
+JUMP_LARGE_MS = 60_000
+"""A machine whose clock was never set."""
 
 
 class Traits(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +83,8 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     journal_outages: int
     journal_slow: float
     jump_ms: int
-    """Largest jump of a worker's clock; 0: clocks are right."""
+    """How far workers' clocks may be apart; 0: clocks are right. Beyond the margin of a call (2 s)
+    the centre's true time-out must be shorter by as much than the one in the settings."""
     never_sent: float
     centre: float
     centre_faults: tuple[str, ...]
@@ -95,6 +102,12 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     person: bool
     """Somebody looks into the centre's books and decides what is held."""
 
+    @property
+    def late_s_max(self) -> float:
+        """How late the centre may still commit."""
+        beyond_s = self.jump_ms / 1000 if self.jump_ms > JUMP_SMALL_MS else 0.0
+        return self.centre_s - beyond_s
+
 
 def draw(dice: random.Random) -> Traits:
     """A world."""
@@ -103,13 +116,18 @@ def draw(dice: random.Random) -> Traits:
         return dice.uniform(least, most) if dice.random() < on else 0.0
 
     kinds = dice.randint(1, 5)
+    centre_s = dice.choice((15.0, 40.0, 90.0))
+    jumps = (0, 0, 0, 0, JUMP_SMALL_MS, JUMP_SMALL_MS, JUMP_LARGE_MS)
+    jump_ms = dice.choice(jumps)
+    if jump_ms >= centre_s * 1000:
+        jump_ms = JUMP_SMALL_MS
     return Traits(
         workers=dice.choice((1, 2, 2, 3)),
         clients=dice.choice((1, 1, 2, 3)),
         same_name=dice.random() < 0.3,
         money_s=dice.choice((8.0, 20.0)),
         call_s=dice.choice((4.0, 10.0)),
-        centre_s=dice.choice((15.0, 40.0, 90.0)),
+        centre_s=centre_s,
         patience_s=dice.choice((1.0, 6.0, 15.0)),
         sweep_s=dice.choice((2.0, 5.0)),
         latency_us=dice.choice((500, 2_000, 20_000)),
@@ -125,7 +143,7 @@ def draw(dice: random.Random) -> Traits:
         journal_fails=rate(0.25, 0.005, 0.1),
         journal_outages=dice.choice((0, 0, 0, 1, 2)),
         journal_slow=rate(0.2, 0.01, 0.2),
-        jump_ms=dice.choice((0, 0, 0, 0, 1_500, 1_500, 60_000)),
+        jump_ms=jump_ms,
         never_sent=rate(0.3, 0.05, 0.6),
         centre=rate(0.85, 0.1, 0.9),
         centre_faults=tuple(dice.sample(CENTRE_FAULTS, kinds)),

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 from bus.broker.port import Message
+from bus.clock import centre_day
 from bus.gateway.port import GatewayCall
 from bus.lifecycle.record import FINAL, OPEN, Record, State, Step
 from consumers.context import FLIGHT_MARGIN_MS
@@ -38,6 +39,7 @@ class SignIn(msgspec.Struct, frozen=True, kw_only=True):
     """A 9001 its sender waits for; of a dead sender's nobody can know more than its deadline."""
 
     msgid: str
+    day: str
     process: Process
     until_us: int
 
@@ -56,6 +58,8 @@ class Watch:
         self.arrivals: dict[str, Envelope] = {}
         self.final_us: dict[str, int] = {}
         self.records: dict[str, Record] = {}
+        self._serving: dict[str, str] = {}
+        """2601s the centre may still carry out, with the key of the record they are for."""
         self._signing: dict[str, SignIn] = {}
         self._parked: set[str] = set()
 
@@ -149,6 +153,11 @@ class Watch:
             self._ground.breach("mark_first", text)
             return
         record = self.records[mark.key]
+        if mark.step is Step.REVERSAL:
+            if mark.key in self._serving.values():
+                text = f"{envelope.msgid} for {mark.key} while another one may take effect"
+                self._ground.breach("blind_reversal", text)
+            self._serving[envelope.msgid] = mark.key
         for text in self._wrongs(envelope, mark, record):
             self._ground.breach("mark_first", f"{envelope.infno} {envelope.msgid}: {text}")
         for other in self._rivals(record):
@@ -156,18 +165,24 @@ class Watch:
                 "visit_order", f"{record.key} sent while {other.key} has {record.visit}"
             )
 
-    def is_own_reversal(self, msgid: str) -> bool:
-        """Whether a 2601 is the bus's and not a hospital's."""
-        mark = self.marks.get(msgid)
-        return mark is not None and mark.step is Step.REVERSAL
+    def left(self, msgid: str) -> None:
+        """The centre will do nothing more for a call."""
+        self._serving.pop(msgid, None)
 
     def signs_in(self, call: GatewayCall, process: Process) -> None:
-        """A 9001 leaves; no other one of any process may be under way."""
-        others = [one for one in self._signing.values() if one.under_way(self._ground.loop.now_us)]
-        if others and self._ground.traits.jump_ms <= FLIGHT_MARGIN_MS:
+        """A 9001 leaves; no other one of its day may be under way, whatever process sent it."""
+        ground = self._ground
+        now_us, traits = ground.loop.now_us, ground.traits
+        day = centre_day(ground.wall_ms() + process.jumped_ms)
+        others = [one for one in self._signing.values() if one.under_way(now_us) and one.day == day]
+        # A clock or a journal beyond the margin of the lease lets two happen; 9001 bears that.
+        in_time = traits.jump_ms <= FLIGHT_MARGIN_MS and not traits.journal_slow
+        if others and in_time:
             self._ground.breach("sign_in", f"{call.msgid} while {others[0].msgid} is under way")
-        until_us = self._ground.loop.now_us + round(call.deadline_s * 1_000_000)
-        self._signing[call.msgid] = SignIn(msgid=call.msgid, process=process, until_us=until_us)
+        until_us = now_us + round(call.deadline_s * 1_000_000)
+        self._signing[call.msgid] = SignIn(
+            msgid=call.msgid, day=day, process=process, until_us=until_us
+        )
 
     def signed_in(self, call: GatewayCall) -> None:
         """Its sender has heard of it, one way or the other."""
