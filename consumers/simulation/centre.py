@@ -17,7 +17,7 @@ from consumers.simulation.process import Process
 from consumers.simulation.traits import NEVER_SENT, REVERSAL_FAULTS
 from consumers.simulation.watch import Watch
 
-QUERIES = ("2206", "2303", "5201", "5202", "5203", "5204", "5303")
+QUERIES = ("2206", "2303", "5201", "5203", "5204", "5303")
 SIDE_CALLS = (*QUERIES, "9001", "9002")
 """Calls that meet fewer faults, so that what they are made for can be found out."""
 MONEY = (*SETTLING, "2208", "2305", "2103", "2601")
@@ -30,8 +30,6 @@ BEFORE = {"http_502_before": BAD_GATEWAY, "denied": DENIED}
 """Answers of somebody in front of the centre, which was not asked."""
 
 _read_envelope = msgspec.json.Decoder(Envelope)
-
-Reply = "asyncio.Future[Outcome]"
 
 
 class SimGateway:

@@ -13,7 +13,7 @@ import msgspec
 from bus.clock import centre_day
 from consumers.simulation.ground import Ground
 
-SETTLING = {"2207": "", "2304": "", "2102": "41"}
+SETTLING = ("2207", "2304", "2102")
 CANCELLING = ("2208", "2305", "2103")
 AMOUNTS = {
     "medfee_sumamt": "10.00",
@@ -383,9 +383,6 @@ class Insurer:
             for one in self.visits.values()
             if one.live and one.psn_no == psn_no and inpatient in (None, one.inpatient)
         ]
-
-    def _do_5202(self, envelope: Envelope, data: Json) -> Json:
-        return {"diseinfo": []}
 
     def _do_5203(self, envelope: Envelope, data: Json) -> Json:
         effect = self._settlement(data["data"]["setl_id"])
