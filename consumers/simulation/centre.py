@@ -50,6 +50,7 @@ class SimGateway:
             ground.note(process.name, f"{call.infno} never sent: {reason}")
             return NeverSent(reason=reason, retryable=retryable)
         ground.note(process.name, f"sends {call.infno} {call.msgid}")
+        self._centre.watch.sent(_read_envelope.decode(call.body))
         if call.infno == "9001":
             self._centre.watch.signs_in(call, process)
         answer: asyncio.Future[Outcome] = ground.loop.create_future()
@@ -116,7 +117,6 @@ class SimCentre:
             return
         envelope = _read_envelope.decode(call.body)
         ground.note("centre", f"{call.infno} {call.msgid} arrives{fault and f', {fault}'}")
-        self.watch.arrived(envelope)
         if fault == "delay":
             await ground.pause(2_000_000)
         if fault in BEFORE:

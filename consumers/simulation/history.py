@@ -125,7 +125,7 @@ class Stage:
             seed=seed,
             traits=self.ground.traits,
             requests=len(self.watch.requests),
-            calls=len(self.watch.arrivals),
+            calls=len(self.watch.calls),
             steps=self.ground.loop.steps,
             virtual_s=self.ground.loop.time(),
             states=states,

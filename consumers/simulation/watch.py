@@ -55,7 +55,7 @@ class Watch:
         self._ground = ground
         self.requests: dict[str, Request] = {}
         self.marks: dict[str, Mark] = {}
-        self.arrivals: dict[str, Envelope] = {}
+        self.calls: dict[str, Envelope] = {}
         self.final_us: dict[str, int] = {}
         self.records: dict[str, Record] = {}
         self._serving: dict[str, str] = {}
@@ -139,11 +139,11 @@ class Watch:
 
     # -- the centre ------------------------------------------------------------------------------
 
-    def arrived(self, envelope: Envelope) -> None:
-        """A call reached the centre."""
-        if envelope.msgid in self.arrivals:
-            self._ground.breach("msgid", f"{envelope.msgid} reached the centre twice")
-        self.arrivals[envelope.msgid] = envelope
+    def sent(self, envelope: Envelope) -> None:
+        """The first byte of a call leaves."""
+        if envelope.msgid in self.calls:
+            self._ground.breach("msgid", f"{envelope.msgid} was sent twice")
+        self.calls[envelope.msgid] = envelope
         transaction = self._ground.catalogue[envelope.infno]
         if transaction.effect in ("query", "session"):
             return
