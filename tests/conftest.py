@@ -4,15 +4,24 @@ real PostgreSQL server per run, and a database of its own per folder of a test.
 Without rabbitmq-server or postgresql the tests that need it fail (they are never skipped)."""
 
 import itertools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import HealthCheck, settings
 
 from bus.config.settings import BrokerSettings
 from compose.node import USER, PrivateNode
 from compose.pg import PrivatePostgres
+
+# The same examples in every run, so that red means changed; HYPOTHESIS_PROFILE=default explores.
+# A busy machine is no fault of a test.
+settings.register_profile(
+    "steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 _numbers = itertools.count(1)
 

@@ -67,6 +67,12 @@ REVERSALS = {
 LOOK_EVENTS = frozenset(
     {Event.DONE, Event.UNDONE, Event.NOT_YET, Event.NOT_DONE, Event.LOOK_FAILED}
 )
+STEP_OF = {
+    **dict.fromkeys((*LOOK_EVENTS, Event.LOOK_NOT_SENT), Step.LOOK),
+    **dict.fromkeys(REVERSALS, Step.REVERSAL),
+    Event.REVERSAL_SENT: Step.REVERSE,
+}
+"""Events that only the step before them can bring about: an answer needs its question."""
 
 
 def rule_for(state: State, event: Event) -> Rule:
@@ -85,6 +91,8 @@ def move(record: Record, event: Event, now_ms: int, pace: Pace, code: str = "") 
     """
     event = bounded(record, event, pace)
     rule = rule_for(record.state, event)
+    if record.step is not STEP_OF.get(event, record.step):
+        raise IllegalEventError(record.state, event)
     doubted = record.doubted or rule.state is State.DOUBTFUL
     changed = msgspec.structs.replace(
         record,

@@ -119,7 +119,9 @@ class Writer:
                 await self._disconnect()
             except UnsureError as error:
                 await self._disconnect()
-                return await self._settle(error)
+                group = await self._settle(error)
+                if group is not None:
+                    return group
             except psycopg.errors.IdleInTransactionSessionTimeout:
                 # This host stood still in the middle, and the server has undone the commit.
                 await self._disconnect()
@@ -130,15 +132,16 @@ class Writer:
                 await self._disconnect()
         raise JournalUnavailableError(f"journal: {RACES_MAX} times another process was quicker")
 
-    async def _settle(self, unsure: UnsureError) -> Group:
-        """Whether the commit was made when the connection broke; its group if so."""
+    async def _settle(self, unsure: UnsureError) -> Group | None:
+        """Whether the commit was made when the connection broke: its group if so; ``None`` when it
+        certainly was not, so that it may be done again."""
         give_up = time.monotonic() + UNSURE_S
         while True:
             state = await self._state_of(unsure.number)
             if state == "committed":
                 return unsure.made()
             if state == "aborted":
-                raise JournalUnavailableError("journal: the server went away before the commit")
+                return None
             if time.monotonic() > give_up:
                 raise JournalUnavailableError("journal: the server went away during the commit")
             await asyncio.sleep(ASK_AGAIN_S)
