@@ -22,6 +22,8 @@ SIDE_CALLS = (*QUERIES, "9001", "9002")
 """Calls that meet fewer faults, so that what they are made for can be found out."""
 MONEY = (*SETTLING, "2208", "2305", "2103", "2601")
 JSON_TYPE = "application/json;charset=UTF-8"
+DELAY_S_MAX = 12.0
+"""Longer than some calls may take; never longer than the centre's own time-out."""
 BAD_GATEWAY = Answered(http_status=502, content_type="text/html", body=b"<h1>502 Bad Gateway</h1>")
 PAGE = Answered(http_status=200, content_type="text/html", body="<h1>系统维护中</h1>".encode())
 DENIED = Answered(http_status=401, content_type=JSON_TYPE, body=b'{"code":401,"message":"denied"}')
@@ -118,7 +120,8 @@ class SimCentre:
         envelope = _read_envelope.decode(call.body)
         ground.note("centre", f"{call.infno} {call.msgid} arrives{fault and f', {fault}'}")
         if fault == "delay":
-            await ground.pause(2_000_000)
+            delay_s = ground.dice.uniform(0, min(DELAY_S_MAX, ground.traits.late_s_max))
+            await ground.loop.pause_us(round(delay_s * 1_000_000))
         if fault in BEFORE:
             give(answer, BEFORE[fault])
             return
