@@ -161,7 +161,7 @@ async def test_a_commit_whose_answer_is_lost_is_asked_for_and_believed(
     results = await asyncio.gather(
         *(journal.begin(record(f"k{n}", visit=f"v{n % 3}"), NOW, line()) for n in range(6))
     )
-    assert one.cuts == 2
+    assert one.proxy.sprung == 2
     assert [type(result) for result in results] == [Fresh] * 3 + [Claimed] * 3
     assert [said.what for said in await journal.story(TENANT, "k")] == ["received", "answered"]
     assert len(await journal.find(FindBy())) == 4
@@ -173,9 +173,9 @@ async def test_a_commit_that_never_arrived_is_done_again(
 ) -> None:
     one, journal = cut
     first = await begun(journal, record("k"))
-    one.cut_at, one.delivered = b"COMMIT", False
+    one.cut_at, one.proxy.after_delivery = b"COMMIT", False
     assert await journal.advance(done(first), line("answered"))
-    assert one.cuts == 1
+    assert one.proxy.sprung == 1
     assert await stored(journal, TENANT, "k") == done(first)
     assert [said.what for said in await journal.story(TENANT, "k")] == ["received", "answered"]
     assert journal.counts.failures == 0
@@ -185,9 +185,9 @@ async def test_a_group_cut_before_its_commit_is_done_again(
     cut: tuple[Cable, PostgresJournal],
 ) -> None:
     one, journal = cut
-    one.cut_at, one.delivered = b"BEGIN", False
+    one.cut_at, one.proxy.after_delivery = b"BEGIN", False
     assert (await begun(journal, record("k"))).msgid.endswith("0000")
-    assert one.cuts == 1
+    assert one.proxy.sprung == 1
     assert journal.counts.failures == 0
 
 
@@ -200,7 +200,7 @@ async def test_a_commit_is_unavailable_when_nobody_can_say_whether_it_was_made(
         journal = PostgresJournal(through, Sealer(KEYS))
         await journal.open()
         await journal.check()
-        monkeypatch.setattr(one, "_port", 1)
+        monkeypatch.setattr(one.proxy, "to_port", 1)
         one.cut_at = b"COMMIT"
         with pytest.raises(JournalUnavailableError, match="during the commit"):
             await begun(journal, record("k"))

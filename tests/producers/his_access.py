@@ -1,11 +1,15 @@
 """The broker user of a HIS, with exactly the permissions docs/his-contract.md lists."""
 
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import msgspec
 
 from bus.topology.permissions import SALT_BYTES, Account, Role, definitions, password_hash
 from compose.node import PrivateNode
+from tests.network.fault_proxy import FaultProxy
+from tests.network.fault_proxy import through_proxy as proxied
 
 TENANT = "H53010200001"
 
@@ -29,3 +33,10 @@ def give_access(node: PrivateNode, vhost: str, tenant: str = TENANT) -> HisAcces
     )
     node.import_definitions(definitions((), vhost, (account,)))
     return HisAccess(node.url(vhost, user, secret), node.url(vhost), tenant)
+
+
+@asynccontextmanager
+async def through_proxy(his: HisAccess) -> AsyncIterator[tuple[FaultProxy, HisAccess]]:
+    """The same access by way of a proxy."""
+    async with proxied(his.url) as (proxy, url):
+        yield proxy, msgspec.structs.replace(his, url=url)

@@ -29,8 +29,7 @@ from producers import (
 from producers.link import LinkSettings
 from producers.wire import build_request
 from schemas.contract import Status
-from tests.producers.his_access import HisAccess
-from tests.producers.his_cable import through_cable
+from tests.producers.his_access import HisAccess, through_proxy
 from tests.producers.his_responder import Responder
 
 INPUT = {"data": {"psn_no": "53010000000000000001", "medfee_sumamt": Decimal("100.00")}}
@@ -88,10 +87,10 @@ async def test_a_lost_connection_while_waiting_leads_to_the_stored_reply(
     his: HisAccess, responder: Responder, keys: FileKeyStore
 ) -> None:
     responder.may_answer.clear()
-    async with through_cable(his) as (cable, by_cable), client(by_cable, keys) as one:
+    async with through_proxy(his) as (proxy, near), client(near, keys) as one:
         waiting = asyncio.create_task(one.call("2207", INPUT, key="bill-1"))
         await responder.arrival(1)
-        cable.pull()
+        proxy.reset()
         await responder.arrival(2)
         responder.may_answer.set()
         answer = await waiting
@@ -106,12 +105,12 @@ async def test_direct_mode_asks_again_from_a_new_connection(
 ) -> None:
     responder.may_answer.clear()
     async with (
-        through_cable(his) as (cable, near),
+        through_proxy(his) as (proxy, near),
         HisClient.connect(near.url, tenant=his.tenant, key_store=keys, replies="direct") as one,
     ):
         waiting = asyncio.create_task(one.call("1101", INPUT, key="look-1"))
         await responder.arrival(1)
-        cable.pull()
+        proxy.reset()
         await responder.arrival(2)
         responder.may_answer.set()
         assert (await waiting).status is Status.SUCCEEDED

@@ -8,8 +8,7 @@ import pytest
 
 from producers import FileKeyStore
 from schemas.catalogue import load
-from tests.producers.his_access import HisAccess
-from tests.producers.his_cable import through_cable
+from tests.producers.his_access import HisAccess, through_proxy
 from tests.producers.his_examples import EXAMPLES, INPUT, Example, unpack
 from tests.producers.his_responder import Responder
 
@@ -77,10 +76,10 @@ async def test_an_example_asks_again_after_a_lost_connection(
     example: Example, his: HisAccess, responder: Responder
 ) -> None:
     responder.may_answer.clear()
-    async with through_cable(his) as (cable, near):
+    async with through_proxy(his) as (proxy, near):
         running = asyncio.create_task(example.settle(near, "bill-1"))
         await responder.arrival(1)
-        cable.pull()
+        proxy.reset()
         await responder.arrival(2)
         responder.may_answer.set()
         ran = await running

@@ -24,8 +24,7 @@ from producers import (
 )
 from producers.link import LinkSettings
 from schemas.contract import Status
-from tests.producers.his_access import HisAccess, give_access
-from tests.producers.his_cable import through_cable
+from tests.producers.his_access import HisAccess, give_access, through_proxy
 from tests.producers.his_responder import Responder
 
 INPUT = {"data": {"psn_no": "1", "medfee_sumamt": "100.00"}}
@@ -126,7 +125,7 @@ async def test_an_outcome_that_could_not_be_kept_is_delivered_again_after_the_ne
     his: HisAccess, responder: Responder, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = FullDisk()
-    async with through_cable(his) as (cable, near):
+    async with through_proxy(his) as (proxy, near):
         client = HisClient.connect(
             near.url, tenant=his.tenant, key_store=store, reply_queue="cashier-7"
         )
@@ -134,7 +133,7 @@ async def test_an_outcome_that_could_not_be_kept_is_delivered_again_after_the_ne
             assert (await one.call("2207", INPUT, key="bill-1")).status is Status.SUCCEEDED
             assert await one.unfinished() == ("bill-1",), "told, but not on the disk"
             store.full = False
-            cable.pull()
+            proxy.reset()
             async with asyncio.timeout(20):
                 while await one.unfinished():  # noqa: ASYNC110 - polls what another task writes
                     await asyncio.sleep(0.02)
