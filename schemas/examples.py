@@ -58,7 +58,8 @@ def _row(node: Node, codes: CodeTables, *, whole: bool) -> dict[str, Any]:
 
 def _demands(node: Node) -> bool:
     """Whether the node requires anything at all."""
-    return any(one.required for one in (*node.fields, *node.nodes))
+    fields = any(field.required for field in node.fields)
+    return fields or any(child.required for child in node.nodes)
 
 
 def _value(field: Field, codes: CodeTables) -> Json:
