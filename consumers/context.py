@@ -54,6 +54,8 @@ class Context:
     metrics: Metrics
     digest: Digest
     stopping: Stopping
+    trusted: frozenset[str] = frozenset()
+    """Broker users of the bus itself: the worker's, the operators'."""
     paces: dict[str, Pace] = field(default_factory=dict)
     """Worked out once per institution."""
 

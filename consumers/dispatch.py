@@ -11,16 +11,15 @@ from time import perf_counter
 
 import msgspec
 
-from bus.broker.port import Delivery, Message, Publisher, PublishFailedError
+from bus.broker.port import Delivery, Publisher, PublishFailedError
 from bus.clock import rfc3339
 from bus.journal.port import JournalUnavailableError
 from bus.logs import log
-from bus.topology import PARKED_QUEUE, RETRY_RUNGS_S, request_queue, retry_queue
-from bus.topology.names import by_its_own_route
 from consumers.context import Context, Returned
-from consumers.intake import Envelope, Limits, Refusal, address, read
+from consumers.intake import SENDER, Envelope, Limits, Refusal, address, read, sender
 from consumers.kept import Asked, KeptRequests, Told, is_kept
 from consumers.order import Order
+from consumers.parking import parked
 from consumers.plain import PlainRequests, told
 from consumers.replies import Said
 from schemas.catalogue import UnknownTransactionError
@@ -101,11 +100,12 @@ class Dispatcher:
     async def _one(self, delivery: Delivery, *, expired: bool) -> None:
         context = self._context
         envelope = address(delivery, self._institutions)
-        if not own_route(delivery, envelope, expired=expired):
-            await self._park(delivery, "foreign_route")
-            return
         if not envelope.tenant:
             await self._park(delivery, "unknown_tenant")
+            return
+        if sender(delivery, context.trusted) not in self._institutions[envelope.tenant].users:
+            # No answer: it would reach the institution that is named, about a key that may be its.
+            await self._park(delivery, "unproved_tenant")
             return
         if delivery.timestamp_s and not delivery.redelivered:
             waited_s = context.clock.now_ms() / 1000 - delivery.timestamp_s
@@ -128,7 +128,7 @@ class Dispatcher:
         except UnknownTransactionError:
             return told("unknown_infno", Said(infno=envelope.infno[:10]))
         now_ms = context.clock.now_ms()
-        order = read(delivery, envelope, institution.settings, self._limits, now_ms)
+        order = read(delivery, envelope, self._limits, now_ms)
         if isinstance(order, Refusal):
             within = transaction.check(order.input).faults if order.input else ()
             return told(order.code, Said(infno=order.infno, faults=order.faults + within))
@@ -156,46 +156,13 @@ class Dispatcher:
 
     async def _park(self, delivery: Delivery, reason: str) -> None:
         self._context.metrics.parked(reason).inc()
-        headers: dict[str, str | int] = {
-            name: value
-            for name, value in delivery.headers.items()
-            if isinstance(value, str | int) and not isinstance(value, bool)
+        marks = {
+            "x-park-at": rfc3339(self._context.clock.now_ms()),
+            "x-original-exchange": delivery.exchange,
+            "x-original-routing-key": delivery.routing_key,
+            SENDER: sender(delivery, self._context.trusted),
         }
-        headers.update(
-            {
-                "x-park-reason": reason,
-                "x-park-at": rfc3339(self._context.clock.now_ms()),
-                "x-original-exchange": delivery.exchange,
-                "x-original-routing-key": delivery.routing_key,
-            }
-        )
-        await self._publisher.publish(
-            Message(
-                body=delivery.body,
-                routing_key=PARKED_QUEUE,
-                message_id=delivery.message_id,
-                correlation_id=delivery.correlation_id,
-                type=delivery.type,
-                reply_to=delivery.reply_to,
-                headers=headers,
-            )
-        )
-
-
-def own_route(delivery: Delivery, envelope: Envelope, *, expired: bool) -> bool:
-    """Whether the message was published by whom its routing key names.
-
-    The broker proves the tenant of what is published, not of what a queue of a HIS's own
-    dead-letters under somebody else's key. What the broker itself took from a request queue has
-    passed only through request queues and rungs.
-    """
-    if not expired:
-        return by_its_own_route(delivery.headers)
-    deaths = delivery.headers.get("x-death")
-    queues = {request_queue(envelope.infno), request_queue(envelope.infno, envelope.tenant)}
-    queues |= {retry_queue(seconds) for seconds in RETRY_RUNGS_S}
-    stops = deaths if isinstance(deaths, list) else [None]
-    return all(isinstance(stop, dict) and stop.get("queue") in queues for stop in stops)
+        await self._publisher.publish(parked(delivery, reason, marks))
 
 
 def unlisted(transaction: Transaction, data: Json) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 Pure: no clock, no journal, no broker. Garbage of any kind ends here and never raises.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
@@ -17,7 +17,9 @@ from schemas.contract import KEY_PATTERN, Fault, RequestBody
 from schemas.jsontext import JsonTextError, decode
 from schemas.problems import Limit, fault
 
-BROKER_NAMED = "amq."
+BROKER_NAMED = "amq.gen-"
+SENDER = "x-original-user-id"
+"""Who first sent a message that one of ours sends on."""
 DEADLINE_DEFAULT_S = 120
 DEADLINE_EXAMPLE = "2026-11-23T10:15:00+08:00"
 KEY_ALLOWED = Limit("1至128个可见ASCII字符", "1-128 printable ASCII characters")
@@ -101,16 +103,21 @@ def text_header(delivery: Delivery, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def read(
-    delivery: Delivery,
-    envelope: Envelope,
-    institution: InstitutionSettings,
-    limits: Limits,
-    now_ms: int,
-) -> Order | Refusal:
+def sender(delivery: Delivery, trusted: Collection[str]) -> str:
+    """The broker user who published the request; '' when nothing proves it.
+
+    Only ``user_id`` does: the broker lets no other user's through. The routing key does not: a HIS
+    may declare an exchange of its own and bind ``yibao.requests`` to it, name ``yibao.requests`` as
+    its alternate, or let a queue dead-letter there, and the broker checks topic permissions on none
+    of these ways. ``trusted``: users of the bus itself, who name the first sender in a header.
+    """
+    if delivery.user_id in trusted:
+        return text_header(delivery, SENDER)
+    return delivery.user_id
+
+
+def read(delivery: Delivery, envelope: Envelope, limits: Limits, now_ms: int) -> Order | Refusal:
     """The order in the message, or every fault of its frame at once."""
-    if delivery.user_id and institution.users and delivery.user_id not in institution.users:
-        return Refusal(code="wrong_tenant", infno=envelope.infno)
     if delivery.reply_to and not reply_allowed(delivery.reply_to, envelope.tenant):
         return Refusal(code="bad_reply_to", infno=envelope.infno)
     faults = list(property_faults(delivery, envelope))

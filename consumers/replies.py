@@ -6,9 +6,9 @@ from bus.broker.port import Message, Publisher, UnroutableError
 from bus.clock import rfc3339
 from bus.lifecycle.record import Record
 from bus.metrics import Metrics
-from bus.topology import PARKED_QUEUE
 from consumers.intake import Envelope
 from consumers.order import DIRECT_REPLY, Order
+from consumers.parking import parked
 from schemas.contract import CentreAnswer, Fault, Reply, Times
 from schemas.outcomes import outcome
 
@@ -107,16 +107,8 @@ class Replier:
         except UnroutableError:
             self._metrics.unroutable_replies.inc()
             self._metrics.parked("reply_unroutable").inc()
-            parked = msgspec.structs.replace(
-                message,
-                routing_key=PARKED_QUEUE,
-                headers={
-                    **headers,
-                    "x-park-reason": "reply_unroutable",
-                    "x-original-queue": to.reply_to,
-                },
-            )
-            await self._publisher.publish(parked)
+            marks = {"x-original-queue": to.reply_to}
+            await self._publisher.publish(parked(message, "reply_unroutable", marks))
             return False
         return True
 

@@ -124,6 +124,7 @@ async def build(settings: Settings, clock: Clock) -> Parts:
         metrics=metrics,
         digest=digest,
         stopping=Stopping(),
+        trusted=frozenset({settings.broker.user, *settings.broker.operators}),
     )
     keeper = Keeper(context)
     resolver = Resolver(context, keeper)

@@ -162,15 +162,28 @@ def _references(settings: Settings) -> list[ConfigFault]:
         found += _ca_file(path, file) if file else []
     for name, gateway in settings.gateways.items():
         found += _gateway(f"gateways.{name}", gateway)
-    owners: dict[str, str] = {}
     for tenant, institution in settings.institutions.items():
         found += _institution(tenant, institution, settings)
-        for user in institution.users:
-            owner = owners.setdefault(user, tenant)
-            if owner != tenant:
-                path = f"institutions.{tenant}.users"
-                found.append(ConfigFault(path=path, problem="user_twice", found=owner))
-    return found
+    return found + _users_twice(settings)
+
+
+def _users_twice(settings: Settings) -> list[ConfigFault]:
+    """A user with two duties would have the rights of one under the name of the other."""
+    lists = {
+        "broker.url": (settings.broker.user,),
+        "broker.operators": settings.broker.operators,
+        "broker.monitors": settings.broker.monitors,
+    }
+    for tenant, institution in settings.institutions.items():
+        lists[f"institutions.{tenant}.users"] = institution.users
+        lists[f"institutions.{tenant}.bridges"] = institution.bridges
+    owners: dict[str, str] = {}
+    return [
+        ConfigFault(path=path, problem="user_twice", found=owners[user])
+        for path, users in lists.items()
+        for user in users
+        if owners.setdefault(user, path) != path
+    ]
 
 
 def _gateway(path: str, gateway: GatewaySettings) -> list[ConfigFault]:

@@ -5,20 +5,34 @@ that
 ends in ``_env`` names an environment variable (one of the two).
 """
 
+from urllib.parse import unquote, urlsplit
+
 import msgspec
 
 
 class BrokerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``url`` without a password (amqp://user@host:port/vhost); the password comes from file or
-    environment."""
+    environment. ``operators`` and ``monitors`` are further broker users."""
 
     url: str = "amqp://yibao-worker@127.0.0.1:5672/yibao"
     password_file: str = ""
     password_env: str = ""
     ca_file: str = ""
+    operators: tuple[str, ...] = ()
+    monitors: tuple[str, ...] = ()
     heartbeat_s: int = 15
     confirm_timeout_s: float = 30.0
     reconnect_s_max: float = 5.0
+
+    @property
+    def user(self) -> str:
+        """The broker user of the address."""
+        return unquote(urlsplit(self.url).username or "")
+
+    @property
+    def vhost(self) -> str:
+        """The virtual host of the address."""
+        return unquote(urlsplit(self.url).path[1:]) or "/"
 
 
 class JournalSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -97,7 +111,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 class InstitutionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One designated institution (tenant = fixmedins_code). ``users`` are the broker users of its
-    HIS.
+    HIS, ``bridges`` those of the device bridges at its desks.
 
     ``where`` overrides where a transaction runs, e.g. {"1192" = "centre"}. ``recovery`` overrides
     how an unknown outcome is resolved."""
@@ -107,6 +121,7 @@ class InstitutionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     profile: str = "yunnan"
     mdtrtarea_admvs: str = ""
     users: tuple[str, ...] = ()
+    bridges: tuple[str, ...] = ()
     mac: str = ""
     ip: str = ""
     where: dict[str, str] = {}

@@ -3,7 +3,6 @@
 A tenant is an institution's fixmedins_code, which has no dots.
 """
 
-from collections.abc import Mapping
 from typing import Final
 
 REQUESTS_EXCHANGE: Final = "yibao.requests"
@@ -21,21 +20,6 @@ PARKED_QUEUE: Final = "yibao.parked"
 
 RETRY_RUNGS_S: Final = (1, 5, 30, 120, 600)
 """How long a message rests on each rung of the retry ladder, seconds."""
-
-
-def by_its_own_route(headers: Mapping[str, object]) -> bool:
-    """Whether a request was published to us, or came back from a rung of our ladder.
-
-    A HIS may declare a queue of its own that dead-letters into ``REQUESTS_EXCHANGE`` under any
-    tenant's routing key; the broker checks topic permissions for publishers only. It does write
-    into ``x-death`` where the message came from, the last stop first.
-    """
-    deaths = headers.get("x-death")
-    if not deaths:
-        return True
-    last = deaths[0] if isinstance(deaths, list) else None
-    queue = last.get("queue") if isinstance(last, dict) else None
-    return any(queue == retry_queue(seconds) for seconds in RETRY_RUNGS_S)
 
 
 def request_key(infno: str, tenant: str) -> str:

@@ -18,7 +18,7 @@ from bus.topology import names
 from bus.topology.items import Binding, Exchange, Item, Queue
 
 _NOTHING = "^$"
-_BROKER_NAMED = r"amq\.gen.*"
+_BROKER_NAMED = r"amq\.gen-.*"
 SALT_BYTES = 4
 """RabbitMQ's password hash begins with a salt of this size."""
 

@@ -9,9 +9,6 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
 
 import msgspec
 
@@ -22,6 +19,8 @@ from bus.command_line import CommandError, ExitCode, in_language
 from bus.config.load import load_settings
 from bus.masking import masked_text
 from bus.topology import PARKED_QUEUE, REQUESTS_EXCHANGE
+from consumers.intake import SENDER, text_header
+from consumers.parking import WITHHELD
 
 SUMMARY = "list parked messages, show one, or send them on again"
 LIMIT_DEFAULT = 200
@@ -88,12 +87,21 @@ def parked(delivery: Delivery) -> Parked:
     )
 
 
-async def replay(publisher: Publisher, delivery: Delivery) -> None:
+async def replay(publisher: Publisher, delivery: Delivery, user: str) -> None:
     """Send it on under its original routing key, confirmed, then take it out of the queue.
 
-    A request goes through the front door again, where its key makes it harmless; a reply that had
-    no queue goes to that queue. ``PublishFailedError`` leaves it parked.
+    A request goes through the front door again, where its key makes it harmless and its first
+    sender is checked anew: ``user``, under whose name it goes, vouches for that header and no
+    more. A reply that had no queue goes to that queue, under nobody's name.
+    ``PublishFailedError`` leaves it parked.
     """
+    if WITHHELD in delivery.headers:
+        raise CommandError(
+            "a parked message has lost what looked like an identity in its properties, perhaps its "
+            "key: it cannot be sent on, it stays parked. Let the HIS ask again with the same key",
+            "该消息的属性中含疑似身份信息，停放时已去除（可能含幂等键），不能重新投递，仍保留在停放队列。"
+            "请 HIS 用同一幂等键再问",
+        )
     key = delivery.headers.get("x-original-routing-key")
     queue = delivery.headers.get("x-original-queue")
     if not isinstance(key, str) and not isinstance(queue, str):
@@ -106,14 +114,18 @@ async def replay(publisher: Publisher, delivery: Delivery) -> None:
         for name, value in delivery.headers.items()
         if isinstance(value, str | int) and not name.startswith(_OURS)
     }
+    request = isinstance(key, str)
+    if request:
+        headers[SENDER] = text_header(delivery, SENDER)
     message = Message(
         body=delivery.body,
-        exchange=REQUESTS_EXCHANGE if isinstance(key, str) else "",
+        exchange=REQUESTS_EXCHANGE if request else "",
         routing_key=key if isinstance(key, str) else str(queue),
         message_id=delivery.message_id,
         correlation_id=delivery.correlation_id,
         type=delivery.type,
         reply_to=delivery.reply_to,
+        user_id=user if request else "",
         headers=headers,
     )
     await publisher.publish(message)
@@ -121,18 +133,21 @@ async def replay(publisher: Publisher, delivery: Delivery) -> None:
 
 
 async def _run(args: argparse.Namespace) -> int:
-    async with _connected(args.config) as broker:
-        held: list[Delivery] = []
+    settings = load_settings(args.config, os.environ).broker
+    broker = await Broker.connect(settings, SystemClock())
+    held: list[Delivery] = []
+    try:
         while len(held) < args.limit and (one := await broker.get(PARKED_QUEUE)) is not None:
             held.append(one)
-        try:
-            return await _act(broker, [each for each in held if _wanted(each, args)], args)
-        finally:
-            for each in held:
-                each.requeue()  # does nothing for what was replayed
+        chosen = [each for each in held if _wanted(each, args)]
+        return await _act(broker, settings.user, chosen, args)
+    finally:
+        for each in held:
+            each.requeue()  # does nothing for what was replayed
+        await broker.close()
 
 
-async def _act(broker: Broker, chosen: list[Delivery], args: argparse.Namespace) -> int:
+async def _act(broker: Broker, user: str, chosen: list[Delivery], args: argparse.Namespace) -> int:
     if args.id and not chosen:
         raise CommandError(
             f"no parked message {args.id} among the first {args.limit}",
@@ -140,7 +155,7 @@ async def _act(broker: Broker, chosen: list[Delivery], args: argparse.Namespace)
         )
     if args.action == "replay":
         for each in chosen:
-            await replay(broker, each)
+            await replay(broker, each, user)
     found = [parked(each) for each in chosen]
     if args.json:
         sys.stdout.write(json.dumps(msgspec.to_builtins(found), ensure_ascii=False) + "\n")
@@ -148,16 +163,6 @@ async def _act(broker: Broker, chosen: list[Delivery], args: argparse.Namespace)
         sys.stdout.write("".join(_as_text(each, whole=args.action == "show") for each in found))
         sys.stdout.write(_summary(args.action, len(found)) + "\n")
     return ExitCode.OK
-
-
-@asynccontextmanager
-async def _connected(config: Path) -> AsyncIterator[Broker]:
-    settings = load_settings(config, os.environ)
-    broker = await Broker.connect(settings.broker, SystemClock())
-    try:
-        yield broker
-    finally:
-        await broker.close()
 
 
 def _wanted(delivery: Delivery, args: argparse.Namespace) -> bool:

@@ -23,6 +23,7 @@ from schemas.jsontext import reread
 
 TENANT = "H53010000001"
 OPTER = "0101"
+HIS_USER = "his"
 ROUNDS_MAX = 200
 """Times a program asks for the same outcome before it is told by a person."""
 
@@ -107,6 +108,7 @@ class Hospital:
             correlation_id=correlation,
             type=request.infno,
             reply_to=options.get("reply_to", ""),
+            user_id=HIS_USER,
             headers=headers,
         )
 

@@ -24,7 +24,7 @@ from consumers.simulation.books import Books, JournalLink, Weather
 from consumers.simulation.broker import Link, SimBroker
 from consumers.simulation.centre import SimCentre, SimGateway
 from consumers.simulation.ground import Ground
-from consumers.simulation.hospital import TENANT
+from consumers.simulation.hospital import HIS_USER, TENANT
 from consumers.simulation.process import Process, ProcessClock
 from consumers.sweeper import Sweeper
 
@@ -108,7 +108,7 @@ def context_of(world: World, process: Process, link: Link) -> Context:
     msgids = MsgidPool(journal, clock)
     institution = Institution(
         code=TENANT,
-        settings=InstitutionSettings(name="示例医院", gateway="centre"),
+        settings=InstitutionSettings(name="示例医院", gateway="centre", users=(HIS_USER,)),
         catalogue=ground.catalogue,
         gateway=SimGateway(world.centre, process),
         gateway_settings=GatewaySettings(

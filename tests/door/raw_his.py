@@ -97,18 +97,21 @@ class RawHis:
     async def send(
         self, body: bytes, routing_key: str, exchange: str = REQUESTS_EXCHANGE, **properties: Any
     ) -> None:
-        """Publish and wait for the confirm; the broker's refusal leaves as aiormq's exception."""
+        """Publish and wait for the confirm; the broker's refusal leaves as aiormq's exception.
+        ``user_id=None`` leaves out who sends it."""
+        given = {"user_id": self.user, **properties}
         await self.channel.basic_publish(
             body,
             exchange=exchange,
             routing_key=routing_key,
-            properties=commands.Basic.Properties(delivery_mode=2, **properties),
+            properties=commands.Basic.Properties(delivery_mode=2, **given),
             mandatory=True,
         )
 
     async def ask_bare(self, message: Message, mark: str = "", spelling: bytes = b"") -> Heard:
-        """Publish what no client library would: nothing is added, and ``mark`` becomes other bytes
-        of the same number. The next reply."""
+        """Publish what no client library would: nothing but the user is added, and ``mark`` becomes
+        other bytes of the same number. The next reply."""
+        message = msgspec.structs.replace(message, user_id=self.user)
         channel = await self.channel.connection.channel(publisher_confirms=False)
         frames = publish_frames(channel.number, message, message.message_id, FRAME_BYTES)
         assert len(mark) == len(spelling)
@@ -119,7 +122,7 @@ class RawHis:
 
     async def ask(self, body: bytes, infno: str = "1201", **properties: Any) -> Heard:
         """Publish under the hospital's own routing key, as its own user; the next reply."""
-        given = {"message_id": f"m-{next(_numbers)}", "user_id": self.user, **properties}
+        given = {"message_id": f"m-{next(_numbers)}", **properties}
         await self.send(body, request_key(infno, self.tenant), **given)
         return await self.next()
 

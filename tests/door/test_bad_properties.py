@@ -1,6 +1,5 @@
 """Routing keys, properties and headers that break the contract."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,8 +8,8 @@ from aiormq.exceptions import ChannelAccessRefused, ChannelPreconditionFailed
 
 from bus.broker.port import Message
 from bus.topology import REQUESTS_EXCHANGE, request_key
-from tests.consumers.bus_stage import FIRST, PHARMACY, SECOND, BusStage, calls_of, until
-from tests.door.raw_his import RawHis, frame, raw_his, serves, settlement
+from tests.consumers.bus_stage import FIRST, PHARMACY, SECOND, BusStage, until
+from tests.door.raw_his import RawHis, frame, raw_his, settlement
 
 KEY, DEADLINE = "idempotency-key", "deadline"
 BAD_KEYS: dict[str, dict[str, Any]] = {
@@ -180,27 +179,6 @@ async def test_the_broker_refuses_a_request_in_another_users_name(
             await other.send(frame(), request_key("1201", SECOND), user_id=outside.user)
 
 
-async def test_a_user_who_does_not_speak_for_the_hospital_is_refused(
-    stage: BusStage, outside: RawHis
-) -> None:
-    async with raw_his(stage.admin_url, FIRST) as admin:
-        await admin.send(
-            frame(), request_key("1201", FIRST), user_id=admin.user, message_id="by-admin"
-        )
-        heard = await asyncio.wait_for(first_of(outside, admin), 20)
-    assert heard.outcome == ("invalid", "wrong_tenant")
-    assert not heard.reply.output
-
-
-async def first_of(*programs: RawHis) -> Any:
-    """The reply, whichever reader of the shared queue got it."""
-    waiting = [asyncio.ensure_future(each.inbox.get()) for each in programs]
-    done, still = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    for each in still:
-        each.cancel()
-    return done.pop().result()
-
-
 async def test_a_request_of_an_unknown_hospital_is_parked_with_its_reason(
     stage: BusStage, outside: RawHis
 ) -> None:
@@ -219,33 +197,3 @@ async def parked_as(admin: RawHis, message_id: str) -> Any:
         return None
     properties = message.header.properties
     return properties.headers if properties.message_id == message_id else None
-
-
-async def test_a_queue_that_dead_letters_into_another_hospitals_requests_gets_nothing_done(
-    stage: BusStage, his: RawHis
-) -> None:
-    """The broker checks who publishes, not what a queue of a HIS's own dead-letters."""
-    async with raw_his(stage.his_url(SECOND), SECOND) as other:
-        queue = await other.own_queue(
-            "forger",
-            **{
-                "x-dead-letter-exchange": REQUESTS_EXCHANGE,
-                "x-dead-letter-routing-key": request_key("1201", FIRST),
-                "x-message-ttl": 1,
-            },
-        )
-        before = await calls_of(stage, "1201", FIRST)
-        await other.send(frame(), request_key("1201", SECOND), reply_to=queue, message_id="m-f")
-        async with raw_his(stage.admin_url, FIRST) as admin:
-            parked = await until(lambda: parked_for(admin, "foreign_route"))
-    assert parked["x-original-routing-key"] == request_key("1201", FIRST)
-    assert his.inbox.empty()
-    assert await calls_of(stage, "1201", FIRST) == before
-    await serves(his)
-
-
-async def parked_for(admin: RawHis, reason: str) -> Any:
-    """Headers of a message parked for this reason."""
-    message = await admin.channel.basic_get("yibao.parked", no_ack=True)
-    headers = (message.delivery_tag and message.header.properties.headers) or {}
-    return headers if headers.get("x-park-reason") == reason else None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bus.broker.port import Delivery
 from bus.config.settings import InstitutionSettings
 from bus.topology import reply_queue
-from consumers.intake import Limits, Refusal, address, read, reply_allowed
+from consumers.intake import Limits, Refusal, address, read, reply_allowed, sender
 from consumers.order import Order
 from schemas.contract import KEY_PATTERN
 from tests.door.raw_his import frame
@@ -75,14 +75,15 @@ def test_no_message_makes_the_door_raise(delivery: Delivery) -> None:
     if not envelope.tenant:
         return
     assert reply_allowed(envelope.reply_to, TENANT)
-    found = read(delivery, envelope, INSTITUTIONS[TENANT], LIMITS, NOW_MS)
+    assert sender(delivery, {"bus"}) == delivery.user_id
+    found = read(delivery, envelope, LIMITS, NOW_MS)
     assert isinstance(found, Order | Refusal)
     if isinstance(found, Order):
         assert found.infno == envelope.infno
         assert KEY_PATTERN.fullmatch(found.key)
         assert Order.from_bytes(found.to_bytes()) == found
     else:
-        assert found.code in {"malformed", "wrong_tenant", "bad_reply_to"}
+        assert found.code in {"malformed", "bad_reply_to"}
         assert found.faults or found.code != "malformed"
 
 
@@ -100,7 +101,7 @@ def body_of(data: bytes) -> Any:
     )
     made = cast("Delivery", delivery)
     envelope = address(made, INSTITUTIONS)
-    return read(made, envelope, INSTITUTIONS[TENANT], LIMITS, NOW_MS)
+    return read(made, envelope, LIMITS, NOW_MS)
 
 
 @given(st.binary(max_size=2000))

@@ -13,7 +13,6 @@ from bus.topology import (
     Exchange,
     Item,
     Queue,
-    by_its_own_route,
     declaration,
     definitions,
     request_queue,
@@ -75,24 +74,6 @@ def test_a_rung_keeps_the_routing_key_and_rests_as_long_as_its_name_says() -> No
 def test_there_is_no_rung_between_the_rungs() -> None:
     with pytest.raises(ValueError, match="no retry rung of 7 s"):
         retry_exchange(7)
-
-
-@pytest.mark.parametrize(
-    ("headers", "own"),
-    [
-        ({}, True),
-        ({"x-death": []}, True),
-        ({"x-death": [{"queue": "yibao.retry.30", "reason": "expired"}]}, True),
-        ({"x-death": [{"queue": "yibao.replies.H1.x"}, {"queue": "yibao.retry.30"}]}, False),
-        ({"x-death": "yibao.retry.30"}, False),
-        ({"x-death": ["yibao.retry.30"]}, False),
-        ({"x-death": [{"queue": ["yibao.retry.30"]}]}, False),
-    ],
-)
-def test_where_a_request_came_from_is_read_from_its_last_stop(
-    headers: dict[str, object], own: bool
-) -> None:
-    assert by_its_own_route(headers) is own
 
 
 async def test_what_is_applied_passes_the_check_and_applying_again_changes_nothing(

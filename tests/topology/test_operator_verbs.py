@@ -12,6 +12,7 @@ from bus.clock import SystemClock
 from bus.command_line import ExitCode, main
 from bus.topology import PARKED_QUEUE, declaration, reply_queue, request_queue
 from compose.node import USER
+from consumers.parking import parked
 from tests.broker.conftest import plain_queue, until
 from tests.conftest import Vhost
 
@@ -117,7 +118,8 @@ def parked_message(number: int, reason: str, **origin: str) -> Message:
 def three_parked(vhost: Vhost) -> None:
     async def park() -> None:
         broker = await Broker.connect(vhost.settings(), SystemClock(), declare=ITEMS)
-        await broker.publish(parked_message(1, "worker_fault", routing_key=f"2207.{TENANT}"))
+        origin = {"routing_key": f"2207.{TENANT}", "user_id": "his-1"}
+        await broker.publish(parked_message(1, "worker_fault", **origin))
         await broker.publish(parked_message(2, "reply_unroutable", queue=reply_queue(TENANT)))
         await broker.publish(parked_message(3, "wrong_tenant"))
         await broker.close()
@@ -162,7 +164,8 @@ def test_a_replayed_request_goes_through_the_front_door_and_a_reply_to_its_queue
     assert set(listed(config, capsys)) == {"m-3"}
     request, reply = asyncio.run(arrived(vhost))
     assert (request.routing_key, request.exchange) == (f"2207.{TENANT}", "yibao.requests")
-    assert request.headers == {"idempotency-key": "k-1"}
+    assert request.headers == {"idempotency-key": "k-1", "x-original-user-id": "his-1"}
+    assert (request.user_id, reply.user_id) == (USER, "")
     assert (request.message_id, request.reply_to) == ("m-1", reply_queue(TENANT))
     assert (reply.routing_key, reply.message_id) == (reply_queue(TENANT), "m-2")
 
@@ -191,6 +194,29 @@ def test_a_message_without_an_origin_stays_parked(
     assert yibao(config, "parked", "replay", number) == ExitCode.NEGATIVE
     assert "stays parked" in capsys.readouterr().err
     assert "m-3" in listed(config, capsys)
+
+
+def test_what_was_parked_without_its_identities_cannot_be_sent_on_as_something_else(
+    config: Path, vhost: Vhost, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = {"idempotency-key": PERSON, "x-note": PERSON, "traceparent": "00-0af7-b7ad-01"}
+    sent = Message(body=b"{}", routing_key=f"2207.{TENANT}", message_id=PERSON, headers=dict(key))
+    marks = {"x-original-routing-key": sent.routing_key}
+    kept = parked(sent, "worker_fault", marks)
+    assert PERSON not in repr(kept)
+    assert kept.headers["x-park-withheld"] == "idempotency-key message_id"
+    assert kept.headers["traceparent"] == key["traceparent"]
+
+    async def park() -> None:
+        broker = await Broker.connect(vhost.settings(), SystemClock(), declare=ITEMS)
+        await broker.publish(kept)
+        await broker.close()
+
+    asyncio.run(park())
+    (number,) = (each["id"] for each in listed(config, capsys).values())
+    assert yibao(config, "parked", "replay", number) == ExitCode.NEGATIVE
+    assert "Let the HIS ask again with the same key" in capsys.readouterr().err
+    assert len(listed(config, capsys)) == 1
 
 
 @pytest.mark.usefixtures("three_parked")

@@ -9,16 +9,12 @@ from aiormq.abc import AbstractChannel
 from aiormq.exceptions import ChannelAccessRefused, ChannelPreconditionFailed
 from pamqp import commands
 
-from bus.broker.client import Broker
-from bus.broker.port import Delivery, Message
-from bus.clock import SystemClock
 from bus.topology import (
     EVENTS_EXCHANGE,
     REQUESTS_EXCHANGE,
     RETRY_RUNGS_S,
     Account,
     Role,
-    by_its_own_route,
     declaration,
     definitions,
     event_queue,
@@ -29,7 +25,6 @@ from bus.topology import (
     settlement_event,
 )
 from bus.topology.permissions import rights, topic_rights
-from tests.broker.conftest import until
 from tests.conftest import Vhost
 
 A, B = "H53010000001", "H530100000011"
@@ -171,45 +166,6 @@ async def test_a_his_may_use_direct_reply_to_and_name_further_reply_queues_of_it
             await channel.queue_declare(
                 f"{reply_queue(A)}1.window-3", durable=True, arguments=dict(quorum)
             )
-
-
-async def test_a_request_smuggled_in_as_a_dead_letter_is_told_by_its_route(
-    hospital: Vhost,
-) -> None:
-    """The broker lets a HIS dead-letter from its own queue into the requests exchange under any
-    routing key."""
-    seen: list[Delivery] = []
-
-    async def handler(delivery: Delivery) -> None:
-        seen.append(delivery)
-        delivery.ack()
-
-    broker = await Broker.connect(hospital.settings(), SystemClock())
-    await broker.consume(request_queue("2207"), 10, handler)
-    trap = f"{reply_queue(A)}.trap"
-    async with login(hospital, "his-a") as channel:
-        await channel.queue_declare(
-            trap,
-            durable=True,
-            arguments={
-                "x-message-ttl": 10,
-                "x-dead-letter-exchange": REQUESTS_EXCHANGE,
-                "x-dead-letter-routing-key": f"2207.{B}",
-            },
-        )
-        await channel.basic_publish(
-            b"honest",
-            exchange=REQUESTS_EXCHANGE,
-            routing_key=f"2207.{A}",
-            properties=properties(),
-        )
-    await broker.publish(Message(body=b"smuggled", routing_key=trap))
-    rung = retry_exchange(1)
-    await broker.publish(Message(body=b"retried", exchange=rung, routing_key=f"2207.{A}"))
-    await until(lambda: len(seen) == 3, "three requests")
-    route = {each.body: by_its_own_route(each.headers) for each in seen}
-    assert route == {b"honest": True, b"smuggled": False, b"retried": True}
-    await broker.close()
 
 
 async def test_the_worker_declares_and_uses_the_whole_topology_and_nothing_else(
