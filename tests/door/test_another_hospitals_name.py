@@ -45,7 +45,7 @@ async def own_exchange(forger: RawHis, name: str, **arguments: str) -> str:
     """An exchange of the forger's own: its right to declare queues of a name is one to declare
     exchanges of that name."""
     exchange = f"{reply_queue(SECOND)}.{name}"
-    given = {each.replace("_", "-"): value for each, value in arguments.items()}
+    given: Any = {each.replace("_", "-"): value for each, value in arguments.items()}
     await forger.channel.exchange_declare(exchange, exchange_type="topic", arguments=given)
     return exchange
 
@@ -179,7 +179,7 @@ async def test_a_replayed_request_of_its_own_sender_is_done(stage: BusStage, his
         async def number() -> str:
             done = await asyncio.to_thread(stage.yibao, "parked", "list", "--json")
             found = {each["message_id"]: each["id"] for each in json.loads(done.stdout)}
-            return found.get("f-own", "")
+            return str(found.get("f-own", ""))
 
         one = await until(number)
     finally:
