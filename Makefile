@@ -2,7 +2,7 @@
 #   make test ARGS="tests/journal -k fence"     make demo ARGS=--json     make bench ARGS=--json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lint docs format lock clean
+.PHONY: help setup demo test chaos bench lint docs format lock clean
 ARGS ?=
 # Test processes side by side, each with a broker node of its own; half of a test's time is waiting.
 JOBS ?= 2
@@ -19,6 +19,9 @@ demo: setup ## two hospitals, one centre, lost answers, a killed worker; ends wi
 
 test: setup ## all tests, on real parts
 	@$(PYTHON) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+chaos: setup ## kills, restarts, faults and a broken cluster: three books must agree (ARGS: --short --json --write-docs)
+	@$(PYTHON) compose/chaos $(ARGS)
 
 bench: setup ## requests per second and CPU per request beside other workers
 	@$(PYTHON) bench $(ARGS)

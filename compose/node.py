@@ -29,6 +29,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -76,6 +77,7 @@ class PrivateNode:
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._watchdog: subprocess.Popen[bytes] | None = None
         self._lock = -1
+        self._asking = threading.Lock()
 
     # -- life ------------------------------------------------------------------------------------
 
@@ -170,7 +172,8 @@ class PrivateNode:
             return self.ctl("eval", expression + ".").strip()
         # The cookie comes from HOME, so it is not in the process list.
         command = [program, "-sname", f"bus@{_HOST}", "-e"]
-        done = _run(command, self._environment(), expression + ".\n")
+        with self._asking:  # erl_call joins under one name, which two cannot have at once
+            done = _run(command, self._environment(), expression + ".\n")
         text = done.stdout.strip()
         if done.returncode or not text.startswith("{ok, "):
             raise NodeError(f"the node did not evaluate: {text} {done.stderr.strip()}")

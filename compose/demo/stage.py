@@ -138,9 +138,10 @@ class Stage:
         """The stand-in centre as a process of its own."""
         ready = self.base / "sandbox-ready.json"
         ready.unlink(missing_ok=True)
-        arguments = ["sandbox", "--data", str(self.base / "sandbox"), "--ready-file", str(ready)]
-        arguments += ["--port", str(self.centre_port), "--admin-port", str(self.admin_port)]
-        self._sandbox = self._run(*arguments)
+        command = [YIBAO, "sandbox", "--data", str(self.base / "sandbox")]
+        command += ["--ready-file", str(ready), "--port", str(self.centre_port)]
+        command += ["--admin-port", str(self.admin_port)]
+        self._sandbox = self._launch("sandbox", command)
         wait_for(ready.exists, self._sandbox, self._log_of("sandbox"))
         told = json.loads(ready.read_text("utf-8"))
         self.centre_port, self.admin_port = told["port"], told["admin_port"]
@@ -166,12 +167,12 @@ class Stage:
         )
         return f"""\
 [broker]
-url = "amqp://{self.vhost}-worker@127.0.0.1:{self.node.port}/{self.vhost}"
+url = "amqp://{self.vhost}-worker@127.0.0.1:{self.broker_port}/{self.vhost}"
 password_file = "{secret}"
 reconnect_s_max = 0.5
 
 [journal]
-path = "{self.base / "journal.sqlite3"}"
+{self.journal_text()}
 keys_file = "{keys}"
 
 [worker]
@@ -187,9 +188,22 @@ centre_s = {timing.centre_s}
 
 {institutions}"""
 
+    def journal_text(self) -> str:
+        """Where the journal is kept, as TOML."""
+        return f'path = "{self.base / "journal.sqlite3"}"'
+
+    @property
+    def broker_port(self) -> int:
+        """The port on which worker and HIS find the broker."""
+        return self.node.port
+
+    def worker_command(self) -> list[str]:
+        """What starts a worker."""
+        return [YIBAO, "serve", "--config", str(self.config)]
+
     def start_worker(self, *options: str) -> "subprocess.Popen[bytes]":
         """One worker process; returns when it consumes."""
-        worker = self._run("serve", "--config", str(self.config), *options)
+        worker = self._launch("serve", [*self.worker_command(), *options])
         self.workers.append(worker)
         log = self._log_of("serve")
         wait_for(lambda: b'"worker_started"' in log.read_bytes(), worker, log)
@@ -201,15 +215,16 @@ centre_s = {timing.centre_s}
             end(worker, signal.SIGKILL)
         self.workers.clear()
 
-    def _run(self, verb: str, *arguments: str) -> "subprocess.Popen[bytes]":
+    def _launch(self, verb: str, command: list[str]) -> "subprocess.Popen[bytes]":
         self._logs += 1
         with self._log_of(verb).open("wb") as log:
             return subprocess.Popen(  # noqa: S603 - our own command with our own arguments
-                [YIBAO, verb, *arguments],
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env={**os.environ, "YIBAO_LANG": "en"},
+                start_new_session=True,  # what it starts can be ended with it, as by a power cut
             )
 
     def _log_of(self, verb: str) -> Path:
@@ -224,7 +239,7 @@ centre_s = {timing.centre_s}
     def his_url(self, tenant: str) -> str:
         """The broker address for a HIS program of this hospital."""
         user = self.his_user(tenant)
-        return self.node.url(self.vhost, user, self._passwords[user])
+        return f"amqp://{user}:{self._passwords[user]}@127.0.0.1:{self.broker_port}/{self.vhost}"
 
     @property
     def admin_url(self) -> str:

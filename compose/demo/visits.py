@@ -116,7 +116,7 @@ class Visit:
     """One patient at one hospital; ``call`` sends a request and returns its answer."""
 
     def __init__(self, call: Call, patient: Patient) -> None:
-        self._call = call
+        self.call = call
         self.patient = patient
         self.mdtrt_id = ""
 
@@ -126,7 +126,7 @@ class Visit:
 
     async def ask(self, infno: str, data: dict[str, Any], **options: Any) -> Answer:
         """Any request of this visit."""
-        return await self._call(infno, data, insuplc_admdvs=self.patient.insuplc, **options)
+        return await self.call(infno, data, insuplc_admdvs=self.patient.insuplc, **options)
 
     def shows(self, cert: Credential) -> None:
         """The patient shows a credential again: before money moves it is read anew."""

@@ -6,9 +6,9 @@ import json
 import re
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Any
 
 import msgspec
 
@@ -17,12 +17,13 @@ from bus.config.load import load_settings
 from bus.journal.open import open_journal
 from bus.journal.port import FindBy, Journal
 from bus.lifecycle.record import Record, StoryLine
+from compose.demo.program import Program, hospital, newcomer, program
 from compose.demo.stage import HOSPITALS, Stage, Timing, wait_for
-from compose.demo.story import Hospital, Person
 from compose.node import PrivateNode
 from producers.client import HisClient
-from producers.keys import MemoryKeyStore
 from producers.wire import Answer
+
+__all__ = ["Program", "hospital", "newcomer", "program"]  # found here by every room of tests
 
 TENANTS = tuple(HOSPITALS)
 FIRST, SECOND, PHARMACY = TENANTS
@@ -55,86 +56,6 @@ class BusStage(Stage):
         wait_for(lambda: b'"metrics_served"' in log.read_bytes(), worker, log)
         served = [line for line in log.read_text().splitlines() if '"metrics_served"' in line]
         return f"http://127.0.0.1:{json.loads(served[0])['port']}/metrics"
-
-
-class Program(HisClient):
-    """A HIS program that remembers every body it was told, by key, in order of arrival."""
-
-    told: dict[str, list[bytes]]
-
-    async def _on_message(self, key: str, body: bytes) -> bool:
-        self.told.setdefault(key, []).append(body)
-        return await super()._on_message(key, body)
-
-
-P = TypeVar("P", bound=Program)
-
-
-@overload
-def program(
-    stage: Stage, tenant: str = ..., opter: str = ...
-) -> AbstractAsyncContextManager[Program]: ...
-@overload
-def program(
-    stage: Stage, tenant: str = ..., opter: str = ..., *, kind: type[P]
-) -> AbstractAsyncContextManager[P]: ...
-@asynccontextmanager
-async def program(
-    stage: Stage, tenant: str = FIRST, opter: str = "0001", *, kind: type[Any] = Program
-) -> AsyncIterator[Any]:
-    """A HIS program with a reply queue and an empty key store of its own."""
-    client = kind.connect(
-        stage.his_url(tenant),
-        tenant=tenant,
-        key_store=MemoryKeyStore(),
-        reply_queue=f"test-{next(_numbers)}",
-        opter=opter,
-        opter_name="示例收费员",
-    )
-    client.told = {}
-    async with client:
-        yield client
-
-
-def hospital(stage: Stage, one: Program, other: Program | None = None) -> Hospital:
-    """The desk of a hospital whose calls go through ``one``."""
-    tenant = stage_tenant(one)
-    return Hospital(stage, tenant, (one.call, (other or one).call), lambda _: None)
-
-
-def stage_tenant(one: Program) -> str:
-    """The institution a program speaks for."""
-    return one._link._settings.tenant
-
-
-def newcomer(stage: Stage) -> Person:
-    """A person nobody else treats: a local employee with money in the account."""
-    serial = 100_000 + next(_numbers)
-    person = Person(
-        psn_no=f"53997{serial:015d}",
-        certno=f"5399{serial:013d}Z",
-        name=f"测试{serial}",
-        card=f"SBX{serial}",
-        insuplc="530102",
-    )
-    insured = {
-        "insutype": "310",
-        "psn_type": "1101",
-        "balc": "9000.00",
-        "insuplc_admdvs": "530102",
-    }
-    stage.admin(
-        "/people",
-        {
-            "psn_no": person.psn_no,
-            "psn_name": person.name,
-            "certno": person.certno,
-            "card_no": person.card,
-            "card_sn": person.card.replace("SBX", "SBXSN00"),
-            "insured": [insured],
-        },
-    )
-    return person
 
 
 async def final(client: HisClient, answer: Answer) -> Answer:

@@ -124,7 +124,7 @@ async def test_a_worker_that_waits_for_its_broker_ends_when_told(
     away = text.replace(f"127.0.0.1:{stage.node.port}/", "127.0.0.1:9/")
     stage.config.write_text(away, encoding="utf-8")
     try:
-        waiting = stage._run("serve", "--config", str(stage.config))
+        waiting = stage._launch("serve", stage.worker_command())
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(asyncio.to_thread(waiting.wait, 3.0), 1.5)
         tell(waiting)

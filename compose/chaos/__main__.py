@@ -1,0 +1,76 @@
+"""``make chaos``: real processes are killed, restarted and lied to; every book must still agree."""
+
+import argparse
+import asyncio
+import json
+import logging
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from compose.chaos import lanes
+from compose.chaos.case import Case
+from compose.chaos.kills import NINE, kill_round
+from compose.chaos.lanes import Piece
+from compose.chaos.points import points
+from compose.chaos.report import Result, result_of, table, write_document
+from compose.node import NodeError, PrivateNode
+
+LANES = 3
+"""Stages side by side: most of a case is waiting."""
+ROUNDS = {"short": 1, "long": 5}
+"""How often each point is taken."""
+
+
+def main() -> int:
+    """0 when no promise was broken."""
+    parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
+    parser.add_argument("--short", action="store_true", help="the form that CI runs")
+    parser.add_argument("--json", action="store_true", help="print one JSON object last")
+    parser.add_argument("--write-docs", action="store_true", help="draw the table of docs/chaos.md")
+    args = parser.parse_args()
+    # The broker goes away on purpose: what the client library says of it is no news.
+    logging.getLogger().addHandler(logging.NullHandler())
+    try:
+        with tempfile.TemporaryDirectory(prefix="yibao-chaos-") as folder:
+            result = asyncio.run(play(Path(folder), "short" if args.short else "long"))
+    except NodeError as error:
+        sys.stderr.write(f"{error}\n")
+        return 3
+    sys.stdout.write(table(result))
+    for violation in result.violations:
+        sys.stdout.write(f"VIOLATION {json.dumps(msgspec.to_builtins(violation))}\n")
+    if args.write_docs:
+        write_document(result)
+    if args.json:
+        sys.stdout.write(json.dumps(msgspec.to_builtins(result)) + "\n")
+    return 1 if result.violations else 0
+
+
+async def play(base: Path, form: str) -> Result:
+    """Everything, judged."""
+    began = time.monotonic()
+    cases: list[Case] = []
+    measures: dict[str, float] = {}
+    with PrivateNode(base / "rabbitmq") as node:
+        cases += await lanes.run(node, base, kills(ROUNDS[form]), LANES)
+    return result_of(form, cases, time.monotonic() - began, measures)
+
+
+def kills(rounds: int) -> Iterator[Piece]:
+    """One kill at each point with the nine transactions there, so many times over; the slow ones
+    first, so that the lanes end together."""
+    known = points()
+    order = sorted(known, key=lambda name: known[name].about != "reversal")
+    for _ in range(rounds):
+        for name in order:
+            yield partial(kill_round, at=(name, known[name]), infnos=NINE)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""The chaos job, in its short form: what it promises to try, and what must come of it."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from compose.chaos.kills import NINE
+from compose.chaos.points import points
+
+pytestmark = pytest.mark.timeout(480)
+"""The first test carries the run."""
+
+
+@pytest.fixture(scope="module")
+def result() -> dict[str, Any]:
+    """The job as a developer starts it."""
+    done = subprocess.run(
+        [sys.executable, "compose/chaos", "--short", "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    assert done.returncode == bool(found["violations"])
+    return found
+
+
+def rows(result: dict[str, Any], group: str) -> dict[str, dict[str, Any]]:
+    """The rows of one kind of disturbance, by what was disturbed."""
+    return {row["name"]: row for row in result["rows"] if row["group"] == group}
+
+
+def test_no_promise_is_broken(result: dict[str, Any]) -> None:
+    assert result["violations"] == []
+
+
+def test_the_worker_is_killed_at_every_point_with_every_reversible_transaction_there(
+    result: dict[str, Any],
+) -> None:
+    killed = rows(result, "kill")
+    assert list(killed) == list(points())
+    assert len(killed) == 16
+    assert {row["transactions"] for row in killed.values()} == {len(NINE)} == {9}
