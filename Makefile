@@ -47,4 +47,4 @@ lock: ## write requirements.lock anew from pyproject.toml (needs uv)
 
 clean: ## remove what set-up and runs have left
 	rm -rf .venv .run .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	rm -rf docs/examples/javascript/node_modules
+	rm -rf docs/examples/javascript/node_modules tests/contracts/asyncapi_parser/node_modules

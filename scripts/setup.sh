@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Everything a run needs, from nothing: Python packages into .venv (pinned by requirements.lock), RabbitMQ, PostgreSQL, and
-# for the JavaScript example Node.js. As root it installs with apt what is missing; otherwise it says what and how. Stamps remember
+# for the JavaScript example and the AsyncAPI parser of the tests Node.js. As root it installs with apt what is missing; otherwise it says what and how. Stamps remember
 # what was done, so that a second run downloads nothing. It starts nothing: tests and demo run their own private nodes.
 set -eu
 cd "$(dirname "$0")/.."
 
 readonly RUN_DIR=.run LOG=.run/setup.log
-readonly EXAMPLE=docs/examples/javascript
+# Folders with Node packages, each with a package-lock.json.
+readonly NODE_FOLDERS="docs/examples/javascript tests/contracts/asyncapi_parser"
 readonly NODE_MAJOR_MIN=18
 
 say() { echo "set-up: $*" >&2; }
@@ -106,15 +107,18 @@ node_is_new() {
 }
 
 javascript_packages() {
-    [ -e $EXAMPLE/package-lock.json ] || return 0
-    local stamp=$EXAMPLE/node_modules/.yibao-stamp wanted
-    wanted=$(sha256sum $EXAMPLE/package-lock.json)
-    node_is_new || apt_install "Node.js $NODE_MAJOR_MIN or newer" nodejs npm
-    [ "$(cat $stamp 2>/dev/null)" = "$wanted" ] && return
-    say "installing the packages of the JavaScript example ..."
-    (cd $EXAMPLE && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) >>"$LOG" 2>&1 ||
-        fail "the packages of the JavaScript example could not be installed; the log is $LOG." "check the network, then: make setup"
-    echo "$wanted" >$stamp
+    local folder stamp wanted
+    for folder in $NODE_FOLDERS; do
+        [ -e "$folder/package-lock.json" ] || continue
+        stamp=$folder/node_modules/.yibao-stamp
+        wanted=$(sha256sum "$folder/package-lock.json")
+        node_is_new || apt_install "Node.js $NODE_MAJOR_MIN or newer" nodejs npm
+        [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && continue
+        say "installing the Node packages of $folder ..."
+        (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) >>"$LOG" 2>&1 ||
+            fail "the Node packages of $folder could not be installed; the log is $LOG." "check the network, then: make setup"
+        echo "$wanted" >"$stamp"
+    done
 }
 
 mkdir -p "$RUN_DIR"

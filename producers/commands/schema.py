@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -23,8 +24,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     for action, text in _ACTIONS.items():
         sub = actions.add_parser(action, help=text, description=text)
         if action != "list":
-            sub.add_argument("infno", help="transaction number 交易编号, such as 2207")
+            count = "?" if action == "export" else None
+            sub.add_argument("infno", nargs=count, help="transaction number 交易编号, such as 2207")
         if action == "export":
+            every = "write every document of the contract into this folder 导出全部文件到目录"
+            sub.add_argument("--all", type=Path, metavar="DIR", help=every)
             parts = ["input", "output"]
             sub.add_argument("--part", choices=parts, default="", help="only this part")
         sub.add_argument(
@@ -36,7 +40,14 @@ def run(args: argparse.Namespace) -> int:
     """Print what was asked for; unknown transactions and profiles are usage errors."""
     try:
         catalogue = load(args.profile)
-        text = _text(args, catalogue)
+        if args.action == "export" and (args.all is None) == (args.infno is None):
+            raise CommandError(
+                "name one transaction, or --all DIR",
+                "请指定一个交易编号，或 --all 目录",
+                ExitCode.USAGE,
+            )
+        whole = args.action == "export" and args.all is not None
+        text = _export_all(args, catalogue) if whole else _text(args, catalogue)
     except UnknownProfileError as error:
         raise CommandError(str(error), f"没有地区配置 {args.profile}", ExitCode.USAGE) from error
     except UnknownTransactionError as error:
@@ -49,8 +60,26 @@ def run(args: argparse.Namespace) -> int:
 _ACTIONS = {
     "list": "all transactions of a region 列出全部交易",
     "show": "one transaction as a table 查看一个交易",
-    "export": "JSON Schema 2020-12 of one transaction 导出JSON Schema",
+    "export": "JSON Schema of one transaction, or all documents of the contract 导出交易契约",
 }
+
+
+def _export_all(args: argparse.Namespace, catalogue: Catalogue) -> str:
+    # Only here: the documents need the whole catalogue, the other actions one transaction.
+    from producers.contracts.folder import NotOurFolderError, write_all  # noqa: PLC0415
+
+    try:
+        files = write_all(catalogue, args.all)
+    except NotOurFolderError as error:
+        en = f"{args.all} is not empty and holds no earlier export; nothing was written"
+        zh = f"目录 {args.all} 非空且不是以前导出的目录，未写入任何文件"
+        raise CommandError(en, zh, ExitCode.USAGE) from error
+    except OSError as error:
+        en, zh = f"cannot write into {args.all}: {error}", f"无法写入目录 {args.all}：{error}"
+        raise CommandError(en, zh, ExitCode.USAGE) from error
+    if args.json:
+        return _json({"folder": str(args.all), "files": files})
+    return f"{args.all}: {len(files)} files 个文件\n"
 
 
 def _text(args: argparse.Namespace, catalogue: Catalogue) -> str:

@@ -125,9 +125,11 @@ def test_an_ordinary_user_is_told_what_is_missing_and_how_to_get_it(tree: Tree) 
     assert "sudo apt-get update && sudo apt-get install -y python3 python3-venv" in done.stderr
 
 
-def test_the_javascript_packages_are_installed_once_from_their_lock_file(tree: Tree) -> None:
+@pytest.mark.parametrize("folder", ["docs/examples/javascript", "tests/contracts/asyncapi_parser"])
+def test_the_node_packages_are_installed_once_from_their_lock_file(tree: Tree, folder: str) -> None:
+    assert (ROOT / folder / "package-lock.json").exists()
     give_python(tree)
-    example = tree.folder / "docs/examples/javascript"
+    example = tree.folder / folder
     example.mkdir(parents=True)
     (example / "package-lock.json").write_text("{}")
     tree.program("node", "echo v20.1.0")
