@@ -36,6 +36,7 @@ class Keyring:
     def __init__(self, masters: Mapping[str, bytes]) -> None:
         if not masters:
             raise KeyringError("the keyring holds no key")
+        self._masters = dict(masters)
         self._keys = {name.encode(): _derive(name, master) for name, master in masters.items()}
         search = hmac_sm3(next(iter(masters.values())), b"yibao-bus search digest 1")
         self._search = keyed_hmac_sm3(search)
@@ -55,6 +56,10 @@ class Keyring:
                 raise KeyringError(f"key line {number}: this key id was used before")
             masters[parts[0]] = bytes.fromhex(parts[1])
         return cls(masters)
+
+    def to_text(self) -> str:
+        """The lines again, for a process of ours that seals too. A secret like the key file."""
+        return "".join(f"{name} {master.hex()}\n" for name, master in self._masters.items())
 
     @staticmethod
     def generate_text(key_id: str = "k1") -> str:

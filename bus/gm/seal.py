@@ -20,7 +20,7 @@ class Sealer:
     """Seals with the keyring's last key, opens with any."""
 
     def __init__(self, keys: Keyring) -> None:
-        self._keys = keys
+        self.keys = keys
         own = keys.sealing()
         self._encrypt = sm4_ctr_keyed(own.enc)
         self._mac = keyed_hmac_sm3(own.mac)
@@ -38,7 +38,7 @@ class Sealer:
         head = 2 + sealed[1] if len(sealed) > 2 else 0
         if len(sealed) < head + BLOCK_BYTES + TAG_BYTES or sealed[0] != VERSION:
             raise SealBrokenError("not a sealed body of a version we know")
-        keys = self._keys.opening(sealed[2:head])
+        keys = self.keys.opening(sealed[2:head])
         if keys is None:
             raise SealBrokenError("sealed under a key that is not in the keyring")
         body, tag = sealed[:-TAG_BYTES], sealed[-TAG_BYTES:]

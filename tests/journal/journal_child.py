@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from bus.journal.port import Fresh, Journal, JournalUnavailableError, Lease, Session
+from bus.journal.sqlite import SqliteJournal
 from tests.journal.journal_databases import postgres_in
 from tests.journal.journal_engines import NOW, TENANT, done, line, make_sqlite, record
 
@@ -94,8 +95,10 @@ async def signs_in(journal: Journal, name: str, count: int) -> None:
 
 async def full(journal: Journal, name: str, count: int) -> None:
     """Write until the room is used up, say what was promised and refused; then with room again."""
+    assert isinstance(journal, SqliteJournal)
+    await journal.check()
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM_BYTES, hard))
+    resource.prlimit(journal.writer_pid, resource.RLIMIT_FSIZE, (ROOM_BYTES, hard))
 
     async def one(key: str) -> None:
         try:
@@ -107,7 +110,7 @@ async def full(journal: Journal, name: str, count: int) -> None:
 
     for number in range(count):
         await asyncio.gather(*(one(f"{name}-{number}-{lane}") for lane in range(3)))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    resource.prlimit(journal.writer_pid, resource.RLIMIT_FSIZE, (hard, hard))
     await one("after")
 
 

@@ -120,14 +120,12 @@ async def test_a_reader_that_stands_still_holds_up_nobody(
     await journal.close()
 
 
-async def test_every_commit_is_durable_by_its_settings(sqlite: SqliteJournal) -> None:
-    parts = sqlite._parts()
-    await sqlite.check()
-    db = parts[0]._db
-    assert db is not None
+def test_every_commit_is_durable_by_its_settings(tmp_path: Path) -> None:
+    db = connect.connect(str(tmp_path / "j"))
     assert db.execute("PRAGMA synchronous").fetchone() == (2,)
     assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert db.execute("PRAGMA wal_autocheckpoint").fetchone() == (0,)
+    db.close()
 
 
 async def test_a_field_of_a_newer_release_does_not_disturb_this_one(

@@ -3,8 +3,8 @@
 import sqlite3
 import threading
 
-from bus.journal.counts import Counts
 from bus.journal.sqlite.connect import connect
+from bus.journal.sqlite.wire import Setting
 
 EVERY_S = 0.5
 WAL_PAGES_MAX = 65_536
@@ -15,10 +15,10 @@ this size on the writer empties it itself, between two groups."""
 class Checkpointer:
     """A thread with a connection of its own, so that the writer never waits for a checkpoint."""
 
-    def __init__(self, path: str, shrink_wanted: threading.Event, counts: Counts) -> None:
-        self._path = path
+    def __init__(self, setting: Setting, shrink_wanted: threading.Event) -> None:
+        self._setting = setting
         self._shrink_wanted = shrink_wanted
-        self._counts = counts
+        self.wal_pages = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="journal-checkpoint", daemon=True)
         self._thread.start()
@@ -30,9 +30,9 @@ class Checkpointer:
 
     def _run(self) -> None:
         db: sqlite3.Connection | None = None
-        while not self._stop.wait(EVERY_S):
+        while not self._stop.wait(self._setting.checkpoint_every_s):
             try:
-                db = db or connect(self._path)
+                db = db or connect(self._setting.path, wait_s=self._setting.lock_wait_s)
                 _, pages, _ = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             except (sqlite3.Error, OSError):
                 # The writer meets the same trouble and reports it to those who wait.
@@ -40,8 +40,8 @@ class Checkpointer:
                     db.close()
                 db = None
                 continue
-            self._counts.wal_pages = pages
-            if pages > WAL_PAGES_MAX:
+            self.wal_pages = pages
+            if pages > self._setting.wal_pages_max:
                 self._shrink_wanted.set()
         if db is not None:
             db.close()

@@ -73,10 +73,10 @@ def connect(
     return db
 
 
-def begin(db: sqlite3.Connection) -> None:
-    """Take the write lock of the file within ``LOCK_WAIT_S``; ``sqlite3.OperationalError`` when
-    another process does not let go of it."""
-    until = time.monotonic() + LOCK_WAIT_S
+def begin(db: sqlite3.Connection, wait_s: float) -> None:
+    """Take the write lock of the file within ``wait_s``; ``sqlite3.OperationalError`` when another
+    process does not let go of it."""
+    until = time.monotonic() + wait_s
     db.execute("PRAGMA busy_timeout = 0")
     while True:
         try:

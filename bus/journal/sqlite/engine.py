@@ -3,27 +3,32 @@
 import asyncio
 from collections.abc import Mapping
 from functools import partial
+from types import NoneType
+
+import msgspec
 
 from bus.clock import Clock, SystemClock
 from bus.gm import Sealer
 from bus.journal.counts import Counts
 from bus.journal.port import (
     Begun,
+    Claimed,
     Fact,
     FactChange,
     FindBy,
+    Fresh,
     JournalUnavailableError,
+    Known,
     Lease,
     Numbers,
     Session,
 )
 from bus.journal.rows import Rows
 from bus.journal.rules import check_changes
-from bus.journal.sqlite import books, ledger
-from bus.journal.sqlite.checkpoint import Checkpointer
-from bus.journal.sqlite.connect import connect, create, unavailable
+from bus.journal.sqlite import books, checkpoint, connect, ledger, orders
 from bus.journal.sqlite.migrate import migrate
 from bus.journal.sqlite.reader import Reader
+from bus.journal.sqlite.wire import Setting
 from bus.journal.sqlite.writer import Writer
 from bus.lifecycle.record import Record, StoryLine
 
@@ -45,58 +50,60 @@ class SqliteJournal:
         group_rows_max: int = GROUP_ROWS_MAX,
     ) -> None:
         self._path = path
+        self._sealer = sealer
         self._rows = Rows(sealer)
         self._clock = clock or SystemClock()
         self._group_rows_max = group_rows_max
-        self._open_parts: tuple[Writer, Reader, Checkpointer] | None = None
+        self._open_parts: tuple[Writer, Reader] | None = None
         self.counts = Counts()
 
     async def open(self) -> None:
-        """Create and migrate the file when needed, start the threads."""
+        """Create and migrate the file when needed. The writer's process starts with the first
+        write."""
         if self._open_parts is None:
             await asyncio.to_thread(self._prepare)
-            writer = Writer(self._path, self._group_rows_max, self.counts, books.told)
-            reader = Reader(self._path)
-            checkpointer = Checkpointer(self._path, writer.shrink_wanted, self.counts)
-            self._open_parts = (writer, reader, checkpointer)
+            setting = Setting(
+                path=self._path,
+                keys=self._sealer.keys.to_text(),
+                group_rows_max=self._group_rows_max,
+                lock_wait_s=connect.LOCK_WAIT_S,
+                checkpoint_every_s=checkpoint.EVERY_S,
+                wal_pages_max=checkpoint.WAL_PAGES_MAX,
+            )
+            self._open_parts = (Writer(setting, self.counts), Reader(self._path))
 
     async def close(self) -> None:
         """Commit what waits, then close."""
         if self._open_parts is not None:
-            (writer, reader, checkpointer), self._open_parts = self._open_parts, None
+            (writer, reader), self._open_parts = self._open_parts, None
             await writer.close()
             await reader.close()
-            await asyncio.to_thread(checkpointer.close)
 
     async def check(self) -> None:
         """See the port."""
-        await self._writer.do(partial(books.beat, at_ms=self._clock.now_ms()))
+        await self._writer.do(orders.Beat(self._clock.now_ms()), NoneType)
 
     async def begin(self, record: Record, now_ms: int, story: StoryLine) -> Begun:
         """See the port."""
-        row = self._rows.row(record, with_request=True)
-        rows = self._rows
-        return await self._writer.do(
-            lambda transaction: ledger.begin(transaction, rows, record, row, now_ms, story)
-        )
+        began = await self._writer.do(orders.Begin(record, now_ms, story), ledger.Began)
+        if began.known is not None:
+            return Known(began.known)
+        if began.claimed_by:
+            return Claimed(began.claimed_by)
+        return Fresh(msgspec.structs.replace(record, msgid=began.msgid))
 
     async def advance(
         self, record: Record, story: StoryLine, facts: tuple[FactChange, ...] = ()
     ) -> bool:
         """See the port."""
         check_changes(facts)
-        row = self._rows.row(record, with_request=False)
-        return await self._writer.do(
-            lambda transaction: ledger.advance(transaction, row, story, facts)
-        )
+        return await self._writer.do(orders.Advance(record, story, facts), bool)
 
     async def take_due(self, lease: Lease, limit: int, key: str = "") -> list[Record]:
         """See the port."""
-        taken, broken = await self._writer.do(
-            partial(ledger.take_due, rows=self._rows, lease=lease, limit=limit, key=key)
-        )
-        self.counts.seals_broken += broken
-        return taken
+        taken = await self._writer.do(orders.TakeDue(lease, limit, key), ledger.Taken)
+        self.counts.seals_broken += taken.broken
+        return taken.records
 
     async def find(self, by: FindBy) -> list[Record]:
         """See the port."""
@@ -112,18 +119,16 @@ class SqliteJournal:
 
     async def event_sent(self, tenant: str, key: str) -> None:
         """See the port."""
-        await self._writer.do(partial(books.event_sent, tenant=tenant, key=key))
+        await self._writer.do(orders.EventSent(tenant, key), NoneType)
 
     async def told(self, tenant: str, key: str, status: str) -> None:
         """See the port. Rides with the next group, within a second; a closed journal lets it go."""
         if self._open_parts is not None:
-            self._writer.do_later((tenant, key, status))
+            self._writer.told(tenant, key, status)
 
     async def allot(self, tenant: str, now_ms: int, count: int) -> Numbers:
         """See the port."""
-        return await self._writer.do(
-            partial(books.allot, tenant=tenant, now_ms=now_ms, count=count)
-        )
+        return await self._writer.do(orders.Allot(tenant, now_ms, count), Numbers)
 
     async def session(self, tenant: str, opter: str, day: str) -> Session | None:
         """See the port."""
@@ -137,18 +142,16 @@ class SqliteJournal:
         self, session: Session, now_ms: int, *, replace: bool = False
     ) -> Session:
         """See the port."""
-        return await self._writer.do(
-            partial(books.claim_sign_in, wanted=session, now_ms=now_ms, replace=replace)
-        )
+        return await self._writer.do(orders.ClaimSignIn(session, now_ms, replace), Session)
 
     async def put_session(self, session: Session) -> None:
         """See the port."""
-        await self._writer.do(partial(books.put_session, value=session))
+        await self._writer.do(orders.PutSession(session), NoneType)
 
     async def remember(self, changes: tuple[FactChange, ...]) -> None:
         """See the port."""
         check_changes(changes)
-        await self._writer.do(partial(books.change_facts, changes=changes))
+        await self._writer.do(orders.Remember(changes), NoneType)
 
     async def recall(self, tenant: str, kind: str, subject: str) -> list[Fact]:
         """See the port."""
@@ -160,11 +163,16 @@ class SqliteJournal:
         """Delete final requests, with their stories, last changed before the cut of their class
         (``effect``), at most ``limit`` of each; the number deleted, 0 when nothing is left to do.
         Open records and owed events are never touched."""
-        return await self._writer.do(partial(books.purge, before_ms=before_ms, limit=limit))
+        return await self._writer.do(orders.Purge(before_ms, limit), int)
 
     async def purge_remembered(self, before_ms: int, day: str) -> int:
         """Delete facts older than ``before_ms`` and sign-ins of days before ``day``."""
-        return await self._writer.do(partial(books.purge_remembered, before_ms=before_ms, day=day))
+        return await self._writer.do(orders.PurgeRemembered(before_ms, day), int)
+
+    @property
+    def writer_pid(self) -> int:
+        """Of the process that writes; 0 before the first write."""
+        return self._writer.pid
 
     @property
     def _writer(self) -> Writer:
@@ -174,15 +182,15 @@ class SqliteJournal:
     def _reader(self) -> Reader:
         return self._parts()[1]
 
-    def _parts(self) -> tuple[Writer, Reader, Checkpointer]:
+    def _parts(self) -> tuple[Writer, Reader]:
         if self._open_parts is None:
             raise JournalUnavailableError("journal: closed")
         return self._open_parts
 
     def _prepare(self) -> None:
-        with unavailable():
-            create(self._path)
-            db = connect(self._path)
+        with connect.unavailable():
+            connect.create(self._path)
+            db = connect.connect(self._path)
             try:
                 migrate(db)
             finally:

@@ -10,14 +10,10 @@ import msgspec
 
 from bus.journal.numbers import format_msgid
 from bus.journal.port import (
-    Begun,
-    Claimed,
     ClaimTakenError,
     FactChange,
     FindBy,
-    Fresh,
     JournalUnavailableError,
-    Known,
     Lease,
 )
 from bus.journal.rows import COLUMNS, Row, Rows
@@ -51,16 +47,30 @@ FIND_BY = {
 ID = COLUMNS.index("id")
 
 
-def begin(
-    transaction: Transaction, rows: Rows, record: Record, row: Row, now_ms: int, story: StoryLine
-) -> Begun:
+class Began(msgspec.Struct, frozen=True, array_like=True):
+    """``Begun`` without the record, which the caller has: its msgid, or the record known already,
+    or the key that claims the visit."""
+
+    msgid: str
+    known: Record | None = None
+    claimed_by: str = ""
+
+
+class Taken(msgspec.Struct, frozen=True, array_like=True):
+    """``broken``: how many records were passed by because a body of theirs cannot be opened. They
+    got the new fence and lease all the same, so that they do not stand in the way of others."""
+
+    records: list[Record]
+    broken: int
+
+
+def begin(transaction: Transaction, record: Record, now_ms: int, story: StoryLine) -> Began:
     """See the port."""
     mark = None
+    row = transaction.mapping.row(record, with_request=True)
     if needs_msgid(record):
         numbers, mark = transaction.offer(record.tenant, now_ms, 1)
-        msgid = format_msgid(record.tenant, numbers.second, numbers.first)
-        record = msgspec.structs.replace(record, msgid=msgid)
-        row["msgid"] = msgid
+        row["msgid"] = format_msgid(record.tenant, numbers.second, numbers.first)
     inserted = transaction.insert(BEGIN, row)
     if inserted:
         if mark:
@@ -69,17 +79,18 @@ def begin(
         if row["reply"]:
             transaction.keep_reply(inserted, row["reply"])
         transaction.tell(inserted, 1, story)
-        return Fresh(record)
+        return Began(row["msgid"])
     known = transaction.rows(BY_KEY, row)
     if known:
-        return Known(rows.record(known[0]))
-    return Claimed(transaction.rows(CLAIM_HOLDER, row)[0][0])
+        return Began("", known=transaction.mapping.record(known[0]))
+    return Began("", claimed_by=transaction.rows(CLAIM_HOLDER, row)[0][0])
 
 
 def advance(
-    transaction: Transaction, row: Row, story: StoryLine, facts: tuple[FactChange, ...]
+    transaction: Transaction, record: Record, story: StoryLine, facts: tuple[FactChange, ...]
 ) -> bool:
     """See the port."""
+    row = transaction.mapping.row(record, with_request=False)
     try:
         replaced = transaction.rows(ADVANCE, row) or transaction.rows(ADVANCE_RENUMBERED, row)
     except sqlite3.IntegrityError as error:
@@ -97,13 +108,8 @@ def advance(
     return False
 
 
-def take_due(
-    transaction: Transaction, rows: Rows, lease: Lease, limit: int, key: str
-) -> tuple[list[Record], int]:
-    """See the port; also how many records were passed by because a body of theirs cannot be opened.
-
-    Those get the new fence and lease all the same, so that they do not stand in the way of others.
-    """
+def take_due(transaction: Transaction, lease: Lease, limit: int, key: str) -> Taken:
+    """See the port."""
     terms = {"now_ms": lease.now_ms, "tenant": lease.tenant, "key": key, "limit": limit}
     until_ms = lease.now_ms + lease.lease_ms
     taken: list[Record] = []
@@ -114,7 +120,7 @@ def take_due(
         fence = values[COLUMNS.index("fence")] + 1
         detail = ""
         try:
-            record = rows.record(values)
+            record = transaction.mapping.record(values)
         except JournalUnavailableError:
             broken += 1
             detail = "seal_broken"
@@ -126,7 +132,7 @@ def take_due(
             at_ms=lease.now_ms, fence=fence, what=TAKEN_OVER, detail=detail, owner=lease.owner
         )
         transaction.tell(request, line, line_text)
-    return taken, broken
+    return Taken(taken, broken)
 
 
 def find(db: sqlite3.Connection, rows: Rows, by: FindBy) -> list[Record]:

@@ -8,6 +8,7 @@ import msgspec
 
 from bus.journal.numbers import Mark, allot, prefix
 from bus.journal.port import Numbers
+from bus.journal.rows import Rows
 from bus.journal.sqlite.queries import SQL
 from bus.lifecycle.record import StoryLine
 
@@ -23,9 +24,10 @@ _encode = msgspec.json.Encoder().encode
 
 class Transaction:
     """What a unit of work may do. Story lines and number marks are collected and written once per
-    commit: every statement costs the writer thread the interpreter lock twice."""
+    commit: every statement has a price of its own."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: sqlite3.Connection, mapping: Rows) -> None:
+        self.mapping = mapping
         self._cursor = db.cursor()
         self._marks: dict[str, Mark] = {}
         self._lines: list[tuple[int, int, int, int, str, str, str]] = []

@@ -1,227 +1,239 @@
-"""The one thread that writes: everything that queued during the last commit goes into the next one.
+"""The engine's end of the writer's process: orders go there once per turn of the loop, answers come
+back once per commit. The process is started with the first order, and anew after it died.
 
-A unit of work is a function of a ``Transaction``. It runs on this thread, its result or exception
-goes back to the caller's future after the commit, all futures of a group in one call to the loop.
 The queue needs no bound of its own: callers wait, so it is as long as requests are in flight.
 """
 
 import asyncio
-import sqlite3
-import threading
+import socket
+import subprocess
+import sys
 from collections import deque
-from collections.abc import Callable
-from queue import Empty, SimpleQueue
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar, cast
+
+import msgspec
 
 from bus.journal.counts import Counts
-from bus.journal.port import JournalUnavailableError
-from bus.journal.sqlite.connect import begin, connect, shrink
-from bus.journal.sqlite.transaction import Transaction
+from bus.journal.port import ClaimTakenError, JournalUnavailableError
+from bus.journal.sqlite.orders import Order, Told
+from bus.journal.sqlite.wire import Frames, Setting, Verdict, decode_answers, encode, frame
 
 T = TypeVar("T")
 
+COMMAND = (sys.executable, "-P", "-m", "bus.journal.sqlite.process")
+"""``-P``: no code out of whatever folder the worker was started in."""
 LAZY_S = 1.0
-"""What need not be durable on return waits for the next group, but no longer than this."""
+"""What need not be durable on return goes with the next orders, but waits no longer than this."""
 LAZY_MAX = 10_000
 """Beyond this the oldest are dropped: they only inform people."""
+START_PAUSE_S = 1.0
+"""A process that dies at once is not started again sooner than this."""
+BURY_S = 1.0
+"""A process whose socket has closed has this long to end."""
+CLOSE_S = 10.0
+"""How long the process may take to keep what it was given; then it is killed."""
 
-Work = Callable[[Transaction], Any]
-LazyWork = Callable[[Transaction, list[Any]], None]
-
-
-class Unit(NamedTuple):
-    """Work and who waits for it (``None``: nobody)."""
-
-    work: Work
-    future: "asyncio.Future[Any] | None"
+_GONE = "its writer ended before it said what was kept"
 
 
-class Outcome(NamedTuple):
-    """What the waiting caller gets."""
+class Waiting(msgspec.Struct, frozen=True):
+    """Who waits for an answer, and of what type it is. No future: nobody waits."""
 
     future: "asyncio.Future[Any] | None"
-    value: Any
-    error: BaseException | None
+    answer: Any
+
+    def settle(self, verdict: Verdict, raw: msgspec.Raw) -> None:
+        """Pass on what the process said."""
+        if verdict is not Verdict.DONE:
+            error = ClaimTakenError if verdict is Verdict.CLAIM_TAKEN else JournalUnavailableError
+            self.fail(error(msgspec.msgpack.decode(raw, type=str)))
+        elif self.future is not None and not self.future.done():
+            self.future.set_result(msgspec.msgpack.decode(raw, type=self.answer))
+
+    def fail(self, error: Exception) -> None:
+        """Say that nothing was kept, or that nobody knows."""
+        if self.future is not None and not self.future.done():
+            self.future.set_exception(error)
+
+
+class Link(asyncio.Protocol):
+    """One life of the process."""
+
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
+        self._before = (counts.commits, counts.failures)
+        self._frames = Frames()
+        self._waiting: deque[Waiting] = deque()
+        self._transport: asyncio.Transport | None = None
+        self.ended = asyncio.get_running_loop().create_future()
+
+    @property
+    def alive(self) -> bool:
+        """Whether orders can be given."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Of ``asyncio.Protocol``."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Of ``asyncio.Protocol``."""
+        for body in self._frames.feed(data):
+            answers = decode_answers(body)
+            counts = self._counts
+            counts.commits = self._before[0] + answers.commits
+            counts.failures = self._before[1] + answers.failures
+            counts.wal_pages = answers.wal_pages
+            for verdict, raw in answers.units:
+                self._waiting.popleft().settle(verdict, raw)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """Of ``asyncio.Protocol``. What was asked may or may not have been kept."""
+        self._transport = None
+        while self._waiting:
+            self._waiting.popleft().fail(JournalUnavailableError(f"journal: {_GONE}"))
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+    def give(self, message: Any, waiting: list[Waiting]) -> None:
+        """Send a frame; ``waiting`` are those whose answers it brings."""
+        self._waiting += waiting
+        if self._transport is not None:
+            self._transport.write(frame(message))
+
+    def finish(self) -> None:
+        """No more orders; the process keeps what it was given, answers and ends."""
+        if self._transport is not None:
+            self._transport.write_eof()
+
+    def cut(self) -> None:
+        """Wait for no more answers."""
+        if self._transport is not None:
+            self._transport.abort()
 
 
 class Writer:
     """Start it inside a running loop; use it from that loop only."""
 
-    def __init__(self, path: str, group_rows_max: int, counts: Counts, lazy_work: LazyWork) -> None:
-        self._path = path
-        self._group_max = group_rows_max
+    def __init__(self, setting: Setting, counts: Counts) -> None:
+        self._setting = setting
         self._counts = counts
-        self._turn: list[Unit] = []
-        self._queue: SimpleQueue[Unit | None] = SimpleQueue()
-        self._lazy: deque[Any] = deque(maxlen=LAZY_MAX)
-        self._lazy_work = lazy_work
         self._loop = asyncio.get_running_loop()
-        self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
-        self._db: sqlite3.Connection | None = None
+        self._starting: asyncio.Task[None] | None = None
+        self._start_at = 0.0
+        self._link: Link | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._orders: list[msgspec.Raw] = []
+        self._waiting: list[Waiting] = []
+        self._lazy: deque[tuple[str, str, str]] = deque(maxlen=LAZY_MAX)
+        self._lazy_timer: asyncio.TimerHandle | None = None
         self._closed = False
-        self.shrink_wanted = threading.Event()
-        """Set by the checkpointer when the write-ahead file must be emptied between two groups."""
-        self._thread.start()
 
-    async def do(self, work: Callable[[Transaction], T]) -> T:
-        """The result of ``work`` once it is durable. ``JournalUnavailableError`` when it cannot be
-        kept; an exception of ``work`` itself means that nothing of it was kept."""
+    @property
+    def pid(self) -> int:
+        """Of the process; 0 when it was not needed yet."""
+        return self._process.pid if self._process else 0
+
+    async def do(self, order: Order, answer: type[T]) -> T:
+        """The answer to ``order`` once it is durable. ``JournalUnavailableError`` when it cannot be
+        kept, ``ClaimTakenError`` when it must not be; ``ValueError`` or ``OverflowError`` for a
+        text or a number that no journal could hold."""
         if self._closed:
             raise JournalUnavailableError("journal: closed")
+        encoded = encode(order)
         future: asyncio.Future[T] = self._loop.create_future()
-        if not self._turn:
+        if not self._orders:
             self._loop.call_soon(self._hand_over)
-        self._turn.append(Unit(work, future))
+        self._orders.append(encoded)
+        self._waiting.append(Waiting(future, answer))
         return await future
 
-    def do_later(self, item: Any) -> None:
-        """Give ``item`` to the lazy work of some later group; a failure is not reported."""
-        self._lazy.append(item)
-
-    def _hand_over(self) -> None:
-        """Once per turn of the loop: to wake the thread at the first unit would make the two fight
-        for the interpreter lock while the loop still makes the others."""
-        units, self._turn = self._turn, []
-        for unit in units:
-            self._queue.put(unit)
+    def told(self, tenant: str, key: str, status: str) -> None:
+        """Give it to some later commit; a failure is not reported."""
+        self._lazy.append((tenant, key, status))
+        if self._lazy_timer is None:
+            self._lazy_timer = self._loop.call_later(LAZY_S, self._hand_over)
 
     async def close(self) -> None:
-        """Commit what waits, then end the thread."""
-        if not self._closed:
-            self._closed = True
-            self._hand_over()
-            self._queue.put(None)
-        await asyncio.to_thread(self._thread.join)
+        """Keep what waits, then end the process."""
+        self._closed = True
+        self._hand_over()
+        if self._starting is not None:
+            await self._starting
+        if self._link is not None:
+            self._link.finish()
+            try:
+                async with asyncio.timeout(CLOSE_S):
+                    await asyncio.shield(self._link.ended)
+            except TimeoutError:
+                self._link.cut()
+        await asyncio.to_thread(self._bury)
 
-    def _run(self) -> None:
-        going = True
-        while going:
-            group, going = self._gather()
-            if group:
-                outcomes = self._commit(group)
-                self._deliver(outcomes)
-            if self.shrink_wanted.is_set():
-                self.shrink_wanted.clear()
-                self._shrink()
-        self._disconnect()
+    def _hand_over(self) -> None:
+        """Once per turn of the loop: one frame, and so most likely one commit, for all of it. What
+        was told is older than what follows it."""
+        if self._lazy_timer is not None:
+            self._lazy_timer.cancel()
+            self._lazy_timer = None
+        if self._link is None or not self._link.alive:
+            if self._orders and self._starting is None:
+                self._starting = self._loop.create_task(self._start())
+            return
+        orders, self._orders = self._orders, []
+        waiting, self._waiting = self._waiting, []
+        if self._lazy:
+            orders.insert(0, encode(Told(list(self._lazy))))
+            waiting.insert(0, Waiting(None, None))
+            self._lazy.clear()
+        if orders:
+            self._counts.units += len(orders)
+            self._link.give(orders, waiting)
 
-    def _gather(self) -> tuple[list[Unit], bool]:
-        """Wait for work; the lazy work first, since it is older than what follows it."""
-        group: list[Unit] = []
-        going = True
+    async def _start(self) -> None:
+        """A new process, then hand over what has waited for it."""
         try:
-            unit = self._queue.get(timeout=LAZY_S)
-            while unit is not None:
-                group.append(unit)
-                if len(group) >= self._group_max:
-                    break
-                unit = self._queue.get_nowait()
-            going = unit is not None
-        except Empty:
-            pass
-        items = [self._lazy.popleft() for _ in range(len(self._lazy))]
-        if items:
-            group.insert(0, Unit(lambda transaction: self._lazy_work(transaction, items), None))
-        return group, going
+            self._link = await self._launch()
+            self._link.give(self._setting, [])
+        except (OSError, JournalUnavailableError) as error:
+            self._orders.clear()
+            waiting, self._waiting = self._waiting, []
+            for one in waiting:
+                one.fail(JournalUnavailableError(f"journal: {error}"))
+        finally:
+            self._starting = None
+        self._hand_over()
 
-    def _commit(self, group: list[Unit]) -> list[Outcome]:
-        """All units in one transaction. When one of them fails by itself, the group is done again
-        with a savepoint round each: that costs nothing as long as nothing fails."""
+    async def _launch(self) -> Link:
+        if self._loop.time() < self._start_at:
+            raise JournalUnavailableError(_GONE)
+        self._start_at = self._loop.time() + START_PAUSE_S
+        await asyncio.to_thread(self._bury)
+        near, far = socket.socketpair()
         try:
-            db = self._connect()
-            begin(db)
-            outcomes = _run_all(db, group)
-            if outcomes is None:
-                db.execute("ROLLBACK")
-                begin(db)
-                outcomes = _run_each(db, group)
-            db.execute("COMMIT")
-        except Exception as error:  # noqa: BLE001 - whatever it was, those who wait must hear of it
-            self._disconnect()
-            self._counts.failures += 1
-            return [Outcome(unit.future, None, _unavailable(error)) for unit in group]
-        self._counts.commits += 1
-        self._counts.units += len(group)
-        return outcomes
-
-    def _connect(self) -> sqlite3.Connection:
-        """The connection; a new one after a failure, so that the writer recovers with the disk."""
-        if self._db is None:
-            self._db = connect(self._path)
-        return self._db
-
-    def _disconnect(self) -> None:
-        """Closing rolls back whatever was not committed."""
-        if self._db is not None:
-            self._db.close()
-            self._db = None
-
-    def _shrink(self) -> None:
-        try:
-            shrink(self._connect())
-        except (sqlite3.Error, OSError):
-            self._disconnect()
-
-    def _deliver(self, outcomes: list[Outcome]) -> None:
-        try:
-            self._loop.call_soon_threadsafe(_resolve, outcomes)
-        except RuntimeError:
-            return  # the loop is closed: nobody waits any more
-
-
-def _run_all(db: sqlite3.Connection, group: list[Unit]) -> list[Outcome] | None:
-    """The outcomes, or ``None`` when some unit failed by itself and the transaction is spoilt."""
-    transaction = Transaction(db)
-    try:
-        outcomes = [Outcome(unit.future, unit.work(transaction), None) for unit in group]
-        transaction.finish()
-    except Exception as error:
-        if _is_of_the_journal(error):
+            self._process = _spawn(far)
+        except OSError:
+            near.close()
             raise
-        return None
-    return outcomes
+        finally:
+            far.close()
+        _, link = await self._loop.create_unix_connection(lambda: Link(self._counts), sock=near)
+        return link
+
+    def _bury(self) -> None:
+        """The last process: by now it has ended, or it does not listen."""
+        if self._process is not None:
+            try:
+                self._process.wait(BURY_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
 
 
-def _run_each(db: sqlite3.Connection, group: list[Unit]) -> list[Outcome]:
-    transaction = Transaction(db)
-    outcomes = []
-    for unit in group:
-        db.execute("SAVEPOINT unit")
-        try:
-            value = unit.work(transaction)
-            transaction.write_lines()
-            outcomes.append(Outcome(unit.future, value, None))
-        except Exception as error:
-            if _is_of_the_journal(error):
-                raise
-            db.execute("ROLLBACK TO unit")
-            transaction.forget_lines()
-            outcomes.append(Outcome(unit.future, None, error))
-        db.execute("RELEASE unit")
-    transaction.finish()
-    return outcomes
-
-
-def _is_of_the_journal(error: Exception) -> bool:
-    """The file fails, not this unit: a full disk, a lock held too long, a damaged page."""
-    return isinstance(error, OSError) or (
-        isinstance(error, sqlite3.DatabaseError)
-        and not isinstance(error, sqlite3.IntegrityError | sqlite3.DataError)
-        and not isinstance(error, sqlite3.ProgrammingError)
+def _spawn(far: socket.socket) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - our own module, in our own interpreter
+        [*COMMAND, str(far.fileno())],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        pass_fds=[far.fileno()],
     )
-
-
-def _unavailable(error: Exception) -> JournalUnavailableError:
-    unavailable = JournalUnavailableError(f"journal: {error}")
-    unavailable.__cause__ = error
-    return unavailable
-
-
-def _resolve(outcomes: list[Outcome]) -> None:
-    for future, value, error in outcomes:
-        if future is None or future.done():
-            continue
-        if error is None:
-            future.set_result(value)
-        else:
-            future.set_exception(error)
