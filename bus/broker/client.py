@@ -83,9 +83,11 @@ class Broker:
             try:
                 link = await Link.open(settings, name)
                 break
-            except BrokerUnreachableError:
+            except BrokerUnreachableError as error:
                 if clock.now_ms() >= end_ms:
                     raise
+                if pause_s == PAUSE_S_MIN:
+                    _log.warning("the broker is not there yet, waiting for it: %s", error)
             await clock.sleep(pause_s)
             pause_s = min(pause_s * 2, settings.reconnect_s_max)
         try:
