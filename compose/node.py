@@ -64,14 +64,17 @@ class NodeError(Exception):
 class PrivateNode:
     """One node under ``base_dir``. ``port`` is its AMQP port, ``password`` that of ``USER``."""
 
-    def __init__(self, base_dir: Path, *, guarded: bool = True) -> None:
-        """``guarded``: the node ends when this process ends, however it ends."""
+    def __init__(self, base_dir: Path, *, guarded: bool = True, management: bool = False) -> None:
+        """``guarded``: the node ends when this process ends, however it ends. ``management``: it
+        serves the management API on ``management_port``; its start then takes some seconds more."""
         self.base = base_dir.resolve()
         self.bin = _scripts()
         self.port = 0
+        self.management_port = 0
         self.password = ""
         self.log = self.base / "log"
         self._guarded = guarded
+        self._management = management
         self._ports = (0, 0, 0)
         self._pids: dict[str, tuple[int, str]] = {}
         self._children: dict[str, subprocess.Popen[bytes]] = {}
@@ -221,7 +224,8 @@ class PrivateNode:
         self.password = secret.read_text(encoding="ascii")
         (self.base / "none.conf").write_text("", encoding="ascii")
         (self.base / "advanced.config").write_text("[].\n", encoding="ascii")
-        (self.base / "enabled_plugins").write_text("[].\n", encoding="ascii")
+        plugins = "rabbitmq_management" if self._management else ""
+        (self.base / "enabled_plugins").write_text(f"[{plugins}].\n", encoding="ascii")
 
     def _take_lock(self) -> None:
         """One node per folder. Node and watchdog inherit the lock, so it ends with the last."""
@@ -251,6 +255,10 @@ class PrivateNode:
             "vm_memory_high_watermark.absolute": "1GB",
             "disk_free_limit.absolute": "100MB",
         }
+        if self._management:
+            self.management_port = _free_ports()[0]
+            lines |= {"management.tcp.ip": "127.0.0.1"}
+            lines |= {"management.tcp.port": str(self.management_port)}
         file = self.base / "rabbitmq.conf"
         file.touch(mode=0o600)
         file.write_text("".join(f"{k} = {v}\n" for k, v in lines.items()), encoding="ascii")

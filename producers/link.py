@@ -220,7 +220,17 @@ class Session:
             self._settings.event_queue, exclusive=True, auto_delete=True
         )
         await queue.bind(topology.EVENTS_EXCHANGE, topology.settlement_event(tenant, "*"))
-        await queue.consume(self._take, no_ack=False)
+        await queue.consume(self._take_event, no_ack=False)
+
+    async def _take_event(self, message: AbstractIncomingMessage) -> None:
+        """Only the routing key says what an event is: some brokers let whoever may publish any
+        event (a device bridge) send copies (``CC``) of it to those who wait for others."""
+        prefix = topology.settlement_event(self._settings.tenant, "")
+        if str(message.routing_key).startswith(prefix):
+            await self._take(message)
+            return
+        with contextlib.suppress(*_FAULTS):
+            await message.ack()
 
     async def _take(self, message: AbstractIncomingMessage) -> None:
         stated = message.headers.get("idempotency-key")

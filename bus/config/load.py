@@ -20,17 +20,18 @@ __all__ = ["ConfigError", "ConfigFault", "example_toml", "load_settings", "read_
 Table = dict[str, Any]
 
 
-def load_settings(path: Path, env: Mapping[str, str]) -> Settings:
+def load_settings(path: Path, env: Mapping[str, str], *, secrets: bool = True) -> Settings:
     """The settings in the TOML file ``path``, with relative file names made absolute.
 
     ``env`` is where secrets named by ``*_env`` are looked for. ``ConfigError`` names every fault:
     unknown settings, wrong types, values out of bounds, secrets that cannot be read, references
-    that lead nowhere.
+    that lead nowhere. ``secrets`` False: they need not be there yet.
     """
     walk = _Walk(path.absolute().parent)
     clean = walk.table(Settings, _read(path), "")
     settings = msgspec.convert(clean, Settings)
-    faults = (*walk.faults, *_secrets(settings, env), *_references(settings))
+    missing = _secrets(settings, env) if secrets else []
+    faults = (*walk.faults, *missing, *_references(settings))
     if faults:
         raise ConfigError(str(path), faults)
     return settings

@@ -18,6 +18,8 @@ from bus.topology import names
 from bus.topology.items import Binding, Exchange, Item, Queue
 
 _NOTHING = "^$"
+_OURS = r"^yibao\..+$"
+_OURS_BUT_A_TENANTS = r"^yibao\.(?!(replies|events|desk)\.).+$"
 _BROKER_NAMED = r"amq\.gen-.*"
 SALT_BYTES = 4
 """RabbitMQ's password hash begins with a salt of this size."""
@@ -29,11 +31,13 @@ class Role(StrEnum):
     HIS = "his"
     WORKER = "worker"
     OPERATOR = "operator"
+    BRIDGE = "bridge"
+    MONITOR = "monitor"
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """A broker user; ``tenant`` for a HIS. ``password_hash`` as ``password_hash()`` makes it, ''
-    leaves an existing user's password alone."""
+    """A broker user; ``tenant`` for a HIS or a bridge. ``password_hash`` as ``password_hash()``
+    makes it, '' leaves an existing user's password alone."""
 
     user: str
     role: Role
@@ -51,12 +55,33 @@ class Rights(msgspec.Struct, frozen=True, kw_only=True):
 
 def rights(account: Account) -> Rights:
     """What the account may declare, publish to and consume from."""
-    if account.role is Role.OPERATOR:
-        return Rights(configure=".*", write=".*", read=".*")
-    if account.role is Role.WORKER:
-        # amq.default: replies go to queues by name, the HIS's broker-named ones included.
-        own = r"^yibao\..*"
-        return Rights(configure=own, write=rf"{own}|^amq\.default$", read=own)
+    match account.role:
+        case Role.WORKER:
+            # amq.default: replies go to queues by name, the HIS's broker-named ones included.
+            return Rights(
+                configure=_OURS, write=rf"{_OURS}|^amq\.default$", read=_OURS_BUT_A_TENANTS
+            )
+        case Role.OPERATOR:
+            aside = (names.PARKED_QUEUE, names.EXPIRED_QUEUE, names.UNROUTED_QUEUE)
+            return Rights(
+                configure=_NOTHING,
+                write=rf"^({re.escape(names.REQUESTS_EXCHANGE)}|amq\.default)$",
+                read=rf"^({'|'.join(map(re.escape, aside))})$",
+            )
+        case Role.BRIDGE:
+            # Nothing to declare: who declares exchanges can go round topic permissions.
+            return Rights(
+                configure=_NOTHING,
+                write=rf"^{re.escape(names.EVENTS_EXCHANGE)}$",
+                read=rf"^yibao\.desk\.{_tenant(account)}\..+$",
+            )
+        case Role.MONITOR:
+            return Rights(configure=_NOTHING, write=_NOTHING, read=_NOTHING)
+        case Role.HIS:
+            return _rights_of_his(account)
+
+
+def _rights_of_his(account: Account) -> Rights:
     queues = rf"yibao\.(replies|events)\.{_tenant(account)}(\..+)?|{_BROKER_NAMED}"
     return Rights(
         configure=rf"^({queues})$",
@@ -66,7 +91,10 @@ def rights(account: Account) -> Rights:
 
 
 def topic_rights(account: Account) -> dict[str, tuple[str, str]]:
-    """Exchange -> (routing keys it may publish, binding keys it may read), for a HIS."""
+    """Exchange -> (routing keys it may publish, binding keys it may read), for a HIS and a
+    bridge."""
+    if account.role is Role.BRIDGE:
+        return {names.EVENTS_EXCHANGE: (rf"^device\.{_tenant(account)}\..+$", _NOTHING)}
     if account.role is not Role.HIS:
         return {}
     tenant = _tenant(account)
@@ -115,9 +143,17 @@ def password_hash(password: str, salt: bytes) -> str:
     return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
 
 
+def salt_of(hashed: str) -> bytes:
+    """The salt of a hash of ``password_hash``; empty when it is none."""
+    try:
+        return base64.b64decode(hashed, validate=True)[:SALT_BYTES]
+    except ValueError:
+        return b""
+
+
 def _tenant(account: Account) -> str:
     if not account.tenant or "." in account.tenant:
-        raise ValueError(f"the account {account.user} of a HIS needs a tenant without dots")
+        raise ValueError(f"the account {account.user} needs a tenant without dots")
     return re.escape(account.tenant)
 
 
@@ -126,7 +162,7 @@ def _user(account: Account) -> dict[str, Any]:
         "name": account.user,
         "password_hash": account.password_hash,
         "hashing_algorithm": "rabbit_password_hashing_sha256",
-        "tags": ["monitoring"] if account.role is Role.OPERATOR else [],
+        "tags": ["monitoring"] if account.role is Role.MONITOR else [],
     }
 
 

@@ -144,8 +144,8 @@ async def publishing(client: Broker) -> Finding:
             check="permissions",
             ok=False,
             detail=str(error),
-            todo_en="grant what yibao topology show --definitions lists; apply the topology first",
-            todo_zh="先建立拓扑，再按 yibao topology show --definitions 授权",
+            todo_en="yibao topology provision gives users their rights; then yibao topology apply",
+            todo_zh="先用 yibao topology provision 授权，再用 yibao topology apply 建立拓扑",
         )
     return Finding(check="permissions", ok=True, detail="the worker may publish")
 

@@ -5,7 +5,6 @@ import asyncio
 import json
 import os
 import sys
-from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -17,17 +16,15 @@ from bus.command_line import CommandError, ExitCode, in_language
 from bus.config.load import load_settings
 from bus.config.settings import Settings
 from bus.topology import (
-    Account,
     Binding,
     Exchange,
     Item,
-    Role,
     declaration,
-    definitions,
 )
+from consumers.commands import provision
 from consumers.worker import lanes_of
 
-SUMMARY = "show, apply or check the exchanges, queues and bindings on the broker"
+SUMMARY = "show, apply or check what exists on the broker; provision its users and rights"
 _PROBLEMS = {
     "missing": ("missing", "缺失"),
     "differs": ("differs", "属性不一致"),
@@ -36,38 +33,23 @@ _PROBLEMS = {
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The three actions."""
-    parser.add_argument("action", choices=("show", "apply", "check"))
-    parser.add_argument(
-        "--definitions",
-        action="store_true",
-        help="with show: a document for `rabbitmqctl import_definitions`, with the permissions of "
-        "every user in the configuration (create the users first: passwords are not in it)",
-    )
+    """The four actions."""
+    parser.add_argument("action", choices=("show", "apply", "check", "provision"))
+    provision.configure(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do one action. ``check`` answers with exit code 1 when the broker differs."""
+    if args.action == "provision":
+        return provision.run(args)
+    provision.refuse_options(args)
     settings = load_settings(args.config, os.environ)
     items = declaration(lanes_of(settings), settings.institutions)
     if args.action == "show":
-        return _show(settings, items, args)
+        return _show(items, as_json=args.json)
     if args.action == "apply":
         return _apply(settings, items, as_json=args.json)
     return _check(settings, items, as_json=args.json)
-
-
-def accounts_of(settings: Settings) -> tuple[Account, ...]:
-    """The broker users the configuration names: the worker's, and those of every HIS."""
-    worker = unquote(urlsplit(settings.broker.url).username or "")
-    return (
-        Account(user=worker, role=Role.WORKER),
-        *(
-            Account(user=user, role=Role.HIS, tenant=tenant)
-            for tenant, institution in settings.institutions.items()
-            for user in institution.users
-        ),
-    )
 
 
 def described(item: Item) -> str:
@@ -80,11 +62,8 @@ def described(item: Item) -> str:
     return f"queue     {item.name} {arguments}"
 
 
-def _show(settings: Settings, items: tuple[Item, ...], args: argparse.Namespace) -> int:
-    if args.definitions:
-        vhost = unquote(urlsplit(settings.broker.url).path[1:]) or "/"
-        _print_json(definitions(items, vhost, accounts_of(settings)))
-    elif args.json:
+def _show(items: tuple[Item, ...], *, as_json: bool) -> int:
+    if as_json:
         _print_json(msgspec.to_builtins(items))
     else:
         sys.stdout.write("".join(f"{described(item)}\n" for item in items))

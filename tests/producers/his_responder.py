@@ -99,6 +99,14 @@ class Responder:
             mandatory=False,
         )
 
+    async def forge(self, tenant: str, key: str, code: str) -> None:
+        """Publish a device event with a copy to those who wait for settlements, as a user who may
+        publish device events only can on some brokers."""
+        said = reply_of(code, "2207")
+        copies: Any = {"idempotency-key": key, "CC": [f"settlement.{tenant}.{said.status}"]}
+        message = aio_pika.Message(msgspec.json.encode(said), headers=copies, correlation_id=key)
+        await self._events.publish(message, f"device.{tenant}.desk.card", mandatory=False)
+
     def forget_event(self, tenant: str, key: str, code: str) -> None:
         """Resolve a doubt without telling anybody, as if the event had been lost."""
         request, told = self._told[tenant, key]

@@ -187,6 +187,17 @@ async def test_in_doubt_is_followed_by_the_final_outcome_as_an_event(
         assert await one.unfinished() == ()
 
 
+async def test_an_event_that_is_a_copy_of_another_event_is_not_believed(
+    his: HisAccess, responder: Responder, keys: FileKeyStore
+) -> None:
+    responder.code = "held"
+    async with client(his, keys) as one:
+        await one.call("2207", INPUT, key="bill-1")
+        await responder.forge(his.tenant, "bill-1", "not_done")
+        await responder.settle(his.tenant, "bill-1", "adopted")
+        assert (await one.final("bill-1", timeout_s=20)).code == "adopted"
+
+
 async def test_a_final_outcome_whose_event_was_missed_is_found_by_asking(
     his: HisAccess, responder: Responder, keys: FileKeyStore
 ) -> None:

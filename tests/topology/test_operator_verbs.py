@@ -71,17 +71,6 @@ def test_topology_is_shown_checked_and_applied(
     assert kinds == {"exchange", "queue", "binding"}
 
 
-def test_shown_definitions_hold_the_permissions_of_every_configured_user(
-    config: Path, vhost: Vhost, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert yibao(config, "topology", "show", "--definitions") == ExitCode.OK
-    shown = json.loads(capsys.readouterr().out)
-    assert shown["vhosts"] == [{"name": vhost.name}]
-    assert [each["user"] for each in shown["permissions"]] == [USER, "his-1"]
-    assert all(TENANT in each["read"] + each["write"] for each in shown["topic_permissions"])
-    assert shown["users"] == []
-
-
 def test_a_queue_that_differs_is_refused_in_words_and_left_alone(
     config: Path, vhost: Vhost, capsys: pytest.CaptureFixture[str]
 ) -> None:
