@@ -105,8 +105,8 @@ def misfits(whole: dict[str, Any]) -> Iterator[str]:
             for part, schema in schemas.items():
                 rooted = {"components": whole["components"], "allOf": [schema]}
                 judge = Draft7Validator(rooted, format_checker=FormatChecker())
-                for error in judge.iter_errors(example[part]):
-                    yield f"{name}.{part} {error.json_path}: {error.message}"
+                found = judge.iter_errors(example[part])
+                yield from (f"{name}.{part} {one.json_path}: {one.message}" for one in found)
 
 
 def test_every_queue_and_exchange_of_the_broker_is_a_channel() -> None:
