@@ -136,6 +136,8 @@ class Dispatcher:
             order = msgspec.structs.replace(order, deadline_ms=LONG_AGO_MS)
         if transaction.where == "desk":
             return told("desk_absent", Said(infno=order.infno))
+        if transaction.where != "centre":  # somebody else asks this, never a HIS
+            return told("unknown_infno", Said(infno=order.infno))
         checked = transaction.check(bytes(order.input))
         keys = keys_of(checked.input)
         faults = checked.faults + frame_faults(order, institution.catalogue.profile, keys)
@@ -166,7 +168,10 @@ class Dispatcher:
 
 
 def unlisted(transaction: Transaction, data: Json) -> tuple[str, ...]:
-    """Flags for values that an open code table does not list; the centre may know them."""
+    """Flags for what was not validated: all of a transaction that is known by its name only, or
+    values that an open code table does not list; the centre may know them."""
+    if transaction.listed:
+        return ("unvalidated",)
     return tuple(f"unlisted_code {warning.path}" for warning in transaction.warnings(data))
 
 

@@ -20,6 +20,8 @@ from schemas.views import Keys
 VISITS_MAX = 20
 """Visits of one person examined in one look; a person has a handful in the window."""
 SETTLEMENTS_MAX = 20
+SETTLEMENT_QUERY = "5203"
+"""What settles or cancels is recognised by it; other money (an online order) is for a person."""
 REFUNDED = "1"
 MED_TYPE_DEFAULT = "11"
 """5201 demands a med_type; a registration (2201) has none yet, 11 is the ordinary outpatient."""
@@ -59,7 +61,9 @@ class Case(NamedTuple):
 
 async def look(case: Case, chain: tuple[str, ...]) -> Sight:
     """Look once. ``chain`` is the catalogue's list of queries for this transaction."""
-    looker = LOOKERS.get(case.record.infno.rstrip("A")) or BY_EFFECT.get(case.record.effect)
+    looker = LOOKERS.get(case.record.infno.rstrip("A"))
+    if looker is None and SETTLEMENT_QUERY in chain:
+        looker = BY_EFFECT.get(case.record.effect)
     if looker is None or not chain:
         return Sight(Seen.FAILED)
     try:

@@ -65,11 +65,11 @@ def catalogue_of(settings: Settings, code: str) -> Catalogue:
 
 
 def lanes_of(settings: Settings) -> dict[str, str]:
-    """infno -> lane over all institutions of the file."""
+    """infno -> lane over all institutions of the file; builds no transaction."""
     lanes: dict[str, str] = {}
     for code in settings.institutions:
         catalogue = catalogue_of(settings, code)
-        lanes.update({infno: catalogue[infno].lane for infno in catalogue.infnos()})
+        lanes.update({infno: catalogue.lane_of(infno) for infno in catalogue.infnos()})
     return lanes
 
 
@@ -136,9 +136,10 @@ async def build(settings: Settings, clock: Clock) -> Parts:
 
 
 def queues_of(settings: Settings, only: Collection[str]) -> Iterator[tuple[str, int]]:
-    """Request queues of this worker with their prefetch; ``only`` empty means every transaction."""
+    """Request queues of this worker with their prefetch; ``only`` empty means every transaction.
+    The shared lane waits with the unrouted, which every worker serves."""
     for infno, lane in lanes_of(settings).items():
-        if only and infno not in only:
+        if lane == "shared" or (only and infno not in only):
             continue
         if lane == "bulk":
             for tenant in settings.institutions:

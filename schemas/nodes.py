@@ -97,10 +97,10 @@ class Place(msgspec.Struct, frozen=True):
 def read_tree(name: str, sections: Table, place: Place) -> Node:
     """The tree of one ``[infno.input]`` or ``[infno.output]`` table."""
     root = _Branch()
-    own = {key: value for key, value in sections.items() if isinstance(value, str)}
-    root.fields = _lines(own, place)
+    own = {key: value for key, value in sections.items() if isinstance(value, str) or key == "-"}
+    root.fields = _section(own, place)
     for key, section in sections.items():
-        if isinstance(section, str):
+        if key in own:
             continue
         if not isinstance(section, dict):
             raise place.error(key, "is neither a line nor a section")

@@ -86,10 +86,15 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Transactions whose head must name ``insuplc_admdvs``."""
     absent: tuple[str, ...] = ()
     """Transactions that do not exist here."""
+    regions: tuple[str, ...] = ()
+    """Places whose extensions exist here; ``*`` stands for all."""
+    editions: tuple[str, ...] = ()
+    """Numbers that have another meaning here, as ``number@edition``."""
     where: dict[str, str] = {}
     recovery: dict[str, str] = {}
     lane: dict[str, str] = {}
     rows_max: dict[str, int] = {}
+    input_chars: dict[str, int] = {}
     paths: dict[str, str] = {}
     changes: tuple[Change, ...] = ()
     codes: dict[str, dict[str, Any]] = {}

@@ -47,22 +47,66 @@ class Recovery(StrEnum):
 
 
 class Lane(StrEnum):
-    """Which queue: one for all tenants, one per tenant, or the desk's."""
+    """Which queue a request waits in."""
 
     CALL = "call"
+    """One of its own, for all tenants."""
     BULK = "bulk"
+    """One per tenant."""
     DESK = "desk"
+    """The desk's."""
+    SHARED = "shared"
+    """The one queue of all that is rarely asked for (see ``bus.topology``)."""
 
 
 class Where(StrEnum):
-    """Who answers: the centre's gateway, or the cashier's desk."""
+    """Who answers; what nobody answers for us is known but never taken from a HIS."""
 
     CENTRE = "centre"
     DESK = "desk"
+    """The cashier's desk."""
+    INBOUND = "inbound"
+    """The institution: the centre is the one that asks."""
+    COMPONENT = "component"
+    """A province's own server, asked by its component at the desk."""
+
+
+class Line(StrEnum):
+    """A business line of the Yunnan guide, section 4."""
+
+    CLINIC = "clinic"
+    PHARMACY = "pharmacy"
+    OUTPATIENT = "outpatient"
+    INPATIENT = "inpatient"
+    INVENTORY = "inventory"
+
+
+class Grade(StrEnum):
+    """How much a business line needs a transaction."""
+
+    MUST = "1"
+    NOT_IN_PHARMACIES = "2"
+    """Hospitals and clinics must."""
+    OPTIONAL = "o"
+    """When the institution does that business."""
+
+
+class Confidence(StrEnum):
+    """How sure the fields are: two editions agree, one says so, or a name is all there is."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The head of a transaction's section in the data file."""
+    """A transaction's line in ``classification.toml`` and the head of its section in a chapter.
+
+    ``look``: the queries that find the truth. ``region``: the place whose extension it is; empty
+    for the national ones. ``row_node``: the list that may be split over several calls, at most
+    ``rows_max`` rows each (0: no limit of rows); rows with the same ``together`` stay in one.
+    ``input_chars``: characters its input may have where that is more than the profile allows.
+    ``origin``: the editions its fields are from (``editions.toml``)."""
 
     name: str
     name_en: str
@@ -70,12 +114,17 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     where: Where
     effect: Effect
     recovery: Recovery
-    confidence: str
+    confidence: Confidence
+    origin: tuple[str, ...]
+    lines: dict[Line, Grade]
     lane: Lane = Lane.CALL
     look: tuple[str, ...] = ()
     needs_sign_in: bool = True
     rows_max: int = 0
     row_node: str = ""
+    together: str = ""
+    input_chars: int = 0
+    region: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -96,11 +145,13 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Transaction(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """``inputs`` and ``outputs`` are the root nodes. ``look``: queries that find the truth, in
-    order. ``claims_visit``: one such call per visit at a time. ``rows_max`` and
-    ``input_chars_max`` (rows of ``row_node``, characters of the input) 0: no limit."""
+    """``inputs`` and ``outputs`` are the root nodes; ``files`` has one node per text file that goes
+    with them, its fields in the order of the columns. ``claims_visit``: one such call per visit at
+    a time. ``input_chars_max`` (characters of the input) 0: no limit. ``edition`` is empty but
+    where a number means something else in another one. For the rest see ``Facts``."""
 
     infno: str
+    edition: str
     name: str
     name_en: str
     group: str
@@ -113,13 +164,24 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     needs_sign_in: bool
     rows_max: int
     row_node: str
+    together: str
     input_chars_max: int
-    confidence: str
+    region: str
+    lines: dict[Line, Grade]
+    confidence: Confidence
+    origin: tuple[str, ...]
     notes: tuple[str, ...]
     inputs: Node
     outputs: Node
+    files: Node
     codes: CodeTables
     profile_name: str
+
+    @property
+    def listed(self) -> bool:
+        """Known by number and name only: its messages pass through unvalidated."""
+        roots = (self.inputs, self.outputs, self.files)
+        return not any(node.fields for root in roots for _, node in root.walk())
 
     def check(self, raw: bytes) -> Checked:
         """Decode and check the bytes of an ``input``. Never raises for what is in them."""

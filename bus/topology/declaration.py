@@ -30,8 +30,9 @@ DROP = "drop-head"
 def declaration(lanes: Mapping[str, str], tenants: Iterable[str]) -> tuple[Item, ...]:
     """Every exchange, queue and binding, in an order in which they can be declared.
 
-    ``lanes``: infno -> lane of the catalogue; ``bulk`` has a queue per tenant, every other lane one
-    queue. ``tenants``: fixmedins_codes.
+    ``lanes``: infno -> lane of the catalogue; ``bulk`` has a queue per tenant, ``shared`` none of
+    its own (what is rarely asked for waits with the unrouted: 200 queues need not be kept for it),
+    every other lane one queue. ``tenants``: fixmedins_codes.
     """
     listed = tuple(tenants)
     return (
@@ -53,6 +54,8 @@ def _exchanges() -> Iterator[Item]:
 
 def _requests(lanes: Mapping[str, str], tenants: tuple[str, ...]) -> Iterator[Item]:
     for infno, lane in sorted(lanes.items()):
+        if lane == "shared":
+            continue
         owners = tenants if lane == "bulk" else ("",)
         for tenant in owners:
             queue = names.request_queue(infno, tenant)

@@ -70,6 +70,8 @@ def transaction_of(text: str, profile: Profile | None = None) -> Transaction:
     effect = "query"
     recovery = "repeat"
     confidence = "high"
+    origin = []
+    lines = {}
     """
     section = parse(head + text, "trial.toml")
     region = profile or load_profile("national", {"limits": {"input_chars_max": 0}})
