@@ -29,7 +29,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -80,7 +79,6 @@ class PrivateNode:
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._watchdog: subprocess.Popen[bytes] | None = None
         self._lock = -1
-        self._asking = threading.Lock()
 
     # -- life ------------------------------------------------------------------------------------
 
@@ -173,10 +171,11 @@ class PrivateNode:
         program = _erl_call()
         if program is None:
             return self.ctl("eval", expression + ".").strip()
-        # The cookie comes from HOME, so it is not in the process list.
-        command = [program, "-sname", f"bus@{_HOST}", "-e"]
-        with self._asking:  # erl_call joins under one name, which two cannot have at once
-            done = _run(command, self._environment(), expression + ".\n")
+        # The cookie comes from HOME, so it is not in the process list. A name of its own (-h): the
+        # node refuses a second caller of the usual one while it still knows the first.
+        name = f"caller{secrets.token_hex(4)}"
+        command = [program, "-sname", f"bus@{_HOST}", "-h", name, "-e"]
+        done = _run(command, self._environment(), expression + ".\n")
         text = done.stdout.strip()
         if done.returncode or not text.startswith("{ok, "):
             raise NodeError(f"the node did not evaluate: {text} {done.stderr.strip()}")

@@ -15,6 +15,10 @@ from schemas.transaction import Transaction
 Answer = Accepted | Refused | Unclear | Denied | NeverSent | MaybeSent
 
 
+LOOKED_FOR = frozenset({"verify", "reverse"})
+"""Ways of recovery that begin with a look."""
+
+
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """On whose behalf: the operator, the patient's insured area, the day's sign-in number."""
 
@@ -88,6 +92,7 @@ def expectation(ask: Ask) -> Expect:
         infno=ask.transaction.infno,
         msgid=ask.msgid,
         effect=ask.transaction.effect,
+        looked_for=ask.transaction.recovery in LOOKED_FOR,
         already_done=texts.already_done,
         not_found=texts.not_found,
         nothing_to_reverse=texts.nothing_to_reverse,

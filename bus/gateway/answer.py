@@ -37,6 +37,8 @@ class Expect(msgspec.Struct, frozen=True, kw_only=True):
     msgid: str
     effect: str
     """query, write, settle, cancel, reverse, file, session."""
+    looked_for: bool = False
+    """Whether a look can tell if it took effect: then doubt costs little, and is preferred."""
     already_done: tuple[str, ...] = ()
     not_found: tuple[str, ...] = ()
     nothing_to_reverse: tuple[str, ...] = ()
@@ -128,7 +130,8 @@ def _zero(document: Document, head: CentreAnswer, expect: Expect) -> Meaning:
         if settle and output == EMPTY_OUTPUT:
             return Unclear(reason="no_output", head=head)
         return Accepted(output=output, head=head, flags=flags)
-    if expect.effect in MONEY and not has_setl_id(output):
+    nothing_made = expect.effect == "write" and expect.looked_for and output == EMPTY_OUTPUT
+    if nothing_made or (expect.effect in MONEY and not has_setl_id(output)):
         return Unclear(reason="err_msg_with_zero", head=head)
     if expect.effect == "query" and output == EMPTY_OUTPUT:
         return _refused(document, head, expect)

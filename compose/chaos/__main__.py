@@ -15,13 +15,15 @@ import msgspec
 
 from compose.chaos import lanes
 from compose.chaos.case import Case
+from compose.chaos.faults import fault_round, troubles
 from compose.chaos.kills import NINE, kill_round
 from compose.chaos.lanes import Piece
+from compose.chaos.people import duplicates, vanishes
 from compose.chaos.points import points
 from compose.chaos.report import Result, result_of, table, write_document
 from compose.node import NodeError, PrivateNode
 
-LANES = 3
+LANES = 4
 """Stages side by side: most of a case is waiting."""
 ROUNDS = {"short": 1, "long": 5}
 """How often each point is taken."""
@@ -58,18 +60,32 @@ async def play(base: Path, form: str) -> Result:
     cases: list[Case] = []
     measures: dict[str, float] = {}
     with PrivateNode(base / "rabbitmq") as node:
-        cases += await lanes.run(node, base, kills(ROUNDS[form]), LANES)
+        cases += await lanes.run(node, base, pieces(ROUNDS[form]), LANES)
     return result_of(form, cases, time.monotonic() - began, measures)
 
 
-def kills(rounds: int) -> Iterator[Piece]:
-    """One kill at each point with the nine transactions there, so many times over; the slow ones
-    first, so that the lanes end together."""
-    known = points()
-    order = sorted(known, key=lambda name: known[name].about != "reversal")
+def pieces(rounds: int) -> Iterator[Piece]:
+    """What the lanes do, so many times over; the slow ones first, so that they end together."""
     for _ in range(rounds):
-        for name in order:
-            yield partial(kill_round, at=(name, known[name]), infnos=NINE)
+        yield from faults()
+        yield from kills()
+        yield partial(vanishes, infnos=NINE, queue_too=False)
+        yield partial(vanishes, infnos=NINE, queue_too=True)
+        yield partial(duplicates, infnos=NINE)
+
+
+def faults() -> Iterator[Piece]:
+    """Each fault of the centre, met by the nine transactions."""
+    known = troubles()
+    for name in sorted(known, key=lambda name: known[name].later is None):
+        yield partial(fault_round, of=(name, known[name]), infnos=NINE)
+
+
+def kills() -> Iterator[Piece]:
+    """One kill at each point with the nine transactions there."""
+    known = points()
+    for name in sorted(known, key=lambda name: known[name].about != "reversal"):
+        yield partial(kill_round, at=(name, known[name]), infnos=NINE)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """One case: a request that met something, and whether every book says the same of it."""
 
 import asyncio
+import itertools
 import time
 from typing import Any
 
@@ -11,7 +12,8 @@ from bus.lifecycle.record import Record
 from compose.chaos.ground import ChaosStage, numbers_of, record_of, until
 from compose.demo.judge import compare
 from compose.demo.notebook import Note
-from compose.demo.program import Program
+from compose.demo.prepare import PREPARE
+from compose.demo.program import Program, hospital, newcomer
 from compose.demo.visits import Visit
 from producers.errors import OutcomeUnknownError
 from producers.wire import Answer
@@ -23,6 +25,8 @@ ANNOUNCED_S = 10.0
 
 HEARD_S = 2.0
 """An event that the broker has confirmed is in the program's hands by then, if its queue lives."""
+
+_numbers = itertools.count(1)
 
 
 class Case(msgspec.Struct, kw_only=True):
@@ -56,13 +60,33 @@ class Asking(msgspec.Struct, kw_only=True):
         self.since_s = time.monotonic()
         self.task = asyncio.create_task(self._ask())
 
+    def stop(self) -> None:
+        """The program waits no longer."""
+        if self.task is not None:
+            self.task.cancel()
+
     async def _ask(self) -> Answer:
         asked = {"insuplc_admdvs": self.visit.patient.insuplc, "key": self.case.key, **self.options}
         answer = await self.his.call(self.case.infno, self.data, **asked)
         if not answer.status.is_final:
             answer = await self.his.final(self.case.key, timeout_s=FINAL_S)
-        self.case.resolution_s = round(time.monotonic() - self.since_s, 2)
+        took_s = round(time.monotonic() - self.since_s, 2)
+        self.case.resolution_s = max(self.case.resolution_s, took_s)
         return answer
+
+
+async def prepared(stage: ChaosStage, his: Program, what: tuple[str, str, str]) -> Asking:
+    """A patient of its own, brought to the point where this request is due; nothing of it is sent.
+
+    ``what``: group, name and transaction of the case.
+    """
+    group, name, infno = what
+    desk = hospital(stage, his)
+    visit = await desk.with_card(await asyncio.to_thread(newcomer, stage))
+    data = await PREPARE[infno](desk, visit)
+    key = f"{group}-{infno}-{next(_numbers)}"
+    case = Case(group=group, name=name, infno=infno, key=key)
+    return Asking(case=case, his=his, visit=visit, data=data)
 
 
 async def judged(stage: ChaosStage, asking: Asking, other: Program) -> Case:

@@ -19,6 +19,7 @@ from bus.config.load import load_settings
 from bus.journal.open import open_journal
 from bus.journal.port import FindBy, Journal
 from bus.lifecycle.record import Record, StoryLine
+from compose.chaos.points import Fault
 from compose.chaos.trap import Plan
 from compose.demo.stage import Stage, Timing
 from compose.node import PrivateNode
@@ -133,6 +134,16 @@ class ChaosStage(Stage):
     async def ask(self, path: str, body: Any = None) -> Any:
         """The centre's admin address, without holding up this process."""
         return await asyncio.to_thread(self.admin, path, body)
+
+    async def script(self, fault: Fault, infno: str, tenant: str, times: int = 1) -> None:
+        """The next ``times`` calls of this transaction meet the fault."""
+        rule = {"infno": infno, "call": "next", "times": times, "tenant": tenant}
+        await self.ask("/faults", {**rule, "fault": fault.fault, "params": fault.params})
+
+    async def unused_faults(self, tenant: str) -> list[str]:
+        """Faults that nothing has met."""
+        rules = (await self.ask("/faults"))["rules"]
+        return [f"{rule['fault']} of {rule['infno']}" for rule in rules if rule["tenant"] == tenant]
 
     @asynccontextmanager
     async def journal(self) -> AsyncIterator[Journal]:

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from bus.lifecycle.record import Record
-from compose.chaos.case import Asking, Case, judged
+from compose.chaos.case import Asking, Case, judged, prepared
 from compose.chaos.ground import ChaosStage, record_of, until
-from compose.chaos.points import Fault, Point
+from compose.chaos.points import Point
 from compose.chaos.trap import Plan
-from compose.demo.prepare import PREPARE
-from compose.demo.program import Program, hospital, newcomer
+from compose.demo.program import Program
 from schemas.catalogue import load
 
 NINE = load("yunnan").profile.reversible
@@ -22,18 +21,7 @@ REACHED_S = 20.0
 STALLED_TIMES = 6
 """Looks in a row that find the commit held open: an ordinary one takes some milliseconds."""
 
-_rounds = itertools.count(1)
-
-
-async def prepared(stage: ChaosStage, his: Program, group: str, name: str, infno: str) -> Asking:
-    """A patient of its own, brought to the point where this request is due."""
-    desk = hospital(stage, his)
-    visit = await desk.with_card(await asyncio.to_thread(newcomer, stage))
-    data = await PREPARE[infno](desk, visit)
-    key = f"{group}-{name}-{infno}-{next(_rounds)}"
-    return Asking(
-        case=Case(group=group, name=name, infno=infno, key=key), his=his, visit=visit, data=data
-    )
+_numbers = itertools.count(1)
 
 
 async def kill_round(
@@ -45,7 +33,7 @@ async def kill_round(
     """One kill with a request of each of ``infnos`` at the point; then a new worker goes on."""
     name, point = at
     his, other = programs
-    asked = await asyncio.gather(*(prepared(stage, his, "kill", name, infno) for infno in infnos))
+    asked = await asyncio.gather(*(prepared(stage, his, ("kill", name, infno)) for infno in infnos))
     round_ = _Round(stage, his, name, point, asked)
     reached = await round_.bring_about()
     missed = await round_.die()
@@ -77,12 +65,12 @@ class _Round:
         self._signed = len(await self._sign_ins())
         for asking in self._asked:
             if point.fault is not None:
-                await self._script(point.fault, asking.case.infno)
+                await stage.script(point.fault, asking.case.infno, self._his.tenant)
             if point.about == "sign_in":
-                asking.options = {"opter": f"9{next(_rounds):04}", "opter_name": "示例新收费员"}
+                asking.options = {"opter": f"9{next(_numbers):04}", "opter_name": "示例新收费员"}
         if point.later is not None:
             infno = "9001" if point.about == "sign_in" else "2601"
-            await self._script(point.later, infno, times=len(self._asked))
+            await stage.script(point.later, infno, self._his.tenant, times=len(self._asked))
         if point.stop == "commit":
             change = "UPDATE" if point.journal else "INSERT"
             await asyncio.to_thread(stage.stall_commit, self._keys, change)
@@ -157,7 +145,3 @@ class _Round:
 
     async def _sign_ins(self) -> list[Any]:
         return list(await self._stage.ask(f"/books/calls?infno=9001&tenant={self._his.tenant}"))
-
-    async def _script(self, fault: Fault, infno: str, times: int = 1) -> None:
-        rule = {"infno": infno, "call": "next", "times": times, "tenant": self._his.tenant}
-        await self._stage.ask("/faults", {**rule, "fault": fault.fault, "params": fault.params})

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar, overload
 
+from bus.topology import reply_queue
 from compose.demo.stage import HOSPITALS, Stage
 from compose.demo.story import Hospital, Person
 from producers.client import HisClient
@@ -19,6 +20,7 @@ class Program(HisClient):
     """A HIS program that remembers every body it was told, by key, in order of arrival."""
 
     tenant: str
+    queue: str
     told: dict[str, list[bytes]]
 
     async def _on_message(self, key: str, body: bytes) -> bool:
@@ -42,15 +44,17 @@ async def program(
     stage: Stage, tenant: str = FIRST, opter: str = "0001", *, kind: type[Any] = Program
 ) -> AsyncIterator[Any]:
     """A HIS program with a reply queue and an empty key store of its own."""
+    name = f"program-{next(_numbers)}"
     client = kind.connect(
         stage.his_url(tenant),
         tenant=tenant,
         key_store=MemoryKeyStore(),
-        reply_queue=f"program-{next(_numbers)}",
+        reply_queue=name,
         opter=opter,
         opter_name="示例收费员",
     )
     client.tenant, client.told = tenant, {}
+    client.queue = f"{reply_queue(tenant)}.{name}"
     async with client:
         yield client
 

@@ -20,7 +20,7 @@ from consumers.simulation.watch import Watch
 QUERIES = ("2206", "2303", "5201", "5203", "5204", "5303")
 SIDE_CALLS = (*QUERIES, "9001", "9002")
 """Calls that meet fewer faults, so that what they are made for can be found out."""
-MONEY = (*SETTLING, "2208", "2305", "2103", "2601")
+DOUBTED = (*SETTLING, "2208", "2305", "2103", "2601", "2201", "2204", "2301", "2401")
 JSON_TYPE = "application/json;charset=UTF-8"
 DELAY_S_MAX = 12.0
 """Longer than some calls may take; never longer than the centre's own time-out."""
@@ -141,8 +141,9 @@ class SimCentre:
         if not ground.chance(rate):
             return ""
         fault = ground.dice.choice(traits.centre_faults)
-        # infcode 0 with an err_msg is doubted where money moves; elsewhere it is the centre's word.
-        doubted = infno in MONEY or not fault.startswith("zero_with")
+        # infcode 0 with an err_msg is doubted where money moves or a look can tell; elsewhere it is
+        # the centre's word.
+        doubted = infno in DOUBTED or not fault.startswith("zero_with")
         return fault if doubted else ""
 
     async def _business(self, envelope: Envelope, fault: str) -> Json:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from compose.chaos.faults import troubles
 from compose.chaos.kills import NINE
 from compose.chaos.points import points
+from sandbox.faults import FAULTS
 
 pytestmark = pytest.mark.timeout(480)
 """The first test carries the run."""
@@ -45,3 +47,22 @@ def test_the_worker_is_killed_at_every_point_with_every_reversible_transaction_t
     assert list(killed) == list(points())
     assert len(killed) == 16
     assert {row["transactions"] for row in killed.values()} == {len(NINE)} == {9}
+
+
+def test_every_fault_of_the_centre_meets_every_reversible_transaction(
+    result: dict[str, Any],
+) -> None:
+    met = rows(result, "fault")
+    assert met.keys() == troubles().keys()
+    assert {row["transactions"] for row in met.values()} == {9}
+
+
+def test_no_fault_of_the_centre_is_left_out() -> None:
+    used = {each.fault.fault for each in troubles().values()}
+    used |= {each.later.fault for each in troubles().values() if each.later}
+    assert used == FAULTS.keys()
+
+
+def test_a_his_vanishes_and_a_his_asks_fifty_times(result: dict[str, Any]) -> None:
+    assert len(rows(result, "his")) == 3
+    assert {row["transactions"] for row in rows(result, "his").values()} == {9}

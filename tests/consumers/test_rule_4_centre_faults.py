@@ -51,6 +51,7 @@ CASES = (
     Case("2305", "http_502_before", "not_done"),
     Case("2401", "lose_answer", "adopted"),
     Case("2401", "http_502_before", "not_done"),
+    Case("2401", "zero_with_err_msg", "not_done"),
     Case("2201", "lose_answer", "adopted"),
     Case("2201", "http_502_before", "not_done"),
     Case("2204", "half_body", "adopted"),

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -230,6 +231,18 @@ def test_zero_with_an_error_text_depends_on_what_is_at_stake(effect: str) -> Non
         assert isinstance(bare, Accepted)
     assert isinstance(full, Accepted)
     assert full.flags == ("err_msg_with_zero",)
+
+
+@pytest.mark.parametrize("output", [None, {}, {"result": {"mdtrt_id": "M1"}}])
+def test_a_write_that_can_be_looked_for_is_doubted_when_zero_comes_with_an_error_text_only(
+    output: object,
+) -> None:
+    said = {"infcode": 0, "err_msg": "FSI-失败[fileBO_156]", "output": output}
+    answered = Answered(
+        http_status=200, content_type="application/json", body=json.dumps(said).encode()
+    )
+    asked = msgspec.structs.replace(expect("write"), infno="2401", looked_for=True)
+    assert isinstance(read_answer(answered, asked), Accepted if output else Unclear)
 
 
 def test_a_settlement_accepted_without_any_output_is_unclear() -> None:
