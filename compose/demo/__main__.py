@@ -113,7 +113,7 @@ async def hospital(
 
 
 def table(lines: Sequence[Line]) -> str:
-    """The final table."""
+    """The final table: what has an effect row by row, and of queries those that disagree."""
     rows = [HEAD]
     rows += [
         (
@@ -125,7 +125,10 @@ def table(lines: Sequence[Line]) -> str:
             "yes" if line.agree else "NO",
         )
         for line in lines
+        if line.kept or not line.agree
     ]
+    queries = sum(line.agree for line in lines if not line.kept)
+    rows.append((f"{queries} queries", "", "what it answered", "-", "answered", "yes"))
     widths = [max(width(row[column]) for row in rows) for column in range(len(HEAD))]
     return "\n" + "\n".join(
         "  ".join(cell + " " * (widths[n] - width(cell)) for n, cell in enumerate(row)).rstrip()

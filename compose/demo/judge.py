@@ -19,7 +19,7 @@ NOT_STORED = frozenset({"conflict"})
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the final table."""
+    """One row of the final table. ``kept``: a request with an effect, which the journal keeps."""
 
     title: str
     infno: str
@@ -27,11 +27,11 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     journal: str
     centre: str
     agree: bool
+    kept: bool = True
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """The figures of a run. ``requests``: all requests, queries included; ``agree`` + ``disagree``:
-    those with an effect, each held against the three books."""
+    """The figures of a run: ``requests`` is ``agree`` and ``disagree`` together."""
 
     requests: int
     agree: int
@@ -42,7 +42,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def judge(stage: Stage, notebook: Notebook, seconds: float) -> tuple[list[Line], Verdict]:
-    """Hold every noted request with an effect against journal and books."""
+    """Hold every noted request against the books: the journal's too when it has an effect."""
     settings = load_settings(stage.config, {})
     journal = open_journal(settings.journal, SystemClock())
     await journal.open()
@@ -51,6 +51,7 @@ async def judge(stage: Stage, notebook: Notebook, seconds: float) -> tuple[list[
     try:
         for note in notebook.notes:
             if catalogue[note.infno].effect not in KEPT_EFFECTS:
+                lines.append(compare_query(stage, note))
                 continue
             found = await journal.find(FindBy(tenant=note.tenant, key=note.key))
             record = found[0] if found else None
@@ -60,7 +61,7 @@ async def judge(stage: Stage, notebook: Notebook, seconds: float) -> tuple[list[
         await journal.close()
     agree = sum(line.agree for line in lines)
     return lines, Verdict(
-        requests=notebook.calls,
+        requests=len(lines),
         agree=agree,
         disagree=len(lines) - agree,
         double_settled=double_settled(stage),
@@ -91,6 +92,22 @@ def compare(stage: Stage, note: Note, record: Record | None) -> Line:
         journal=journal,
         centre=words(committed, live, bool(truth.get("undone_by"))),
         agree=agree,
+    )
+
+
+def compare_query(stage: Stage, note: Note) -> Line:
+    """One query: nothing is kept of it, so what the HIS was told is held against the centre's log
+    of that call."""
+    truth = stage.admin(f"/books/judgement?msgid={note.msgid}") if note.msgid else {}
+    answered = bool(truth.get("answered")) and not truth.get("refusal")
+    return Line(
+        title=note.title,
+        infno=note.infno,
+        told=f"{note.told} ({note.code})",
+        journal="-",
+        centre="answered" if answered else truth.get("refusal") or "nothing",
+        agree=answered == (note.told == "succeeded"),
+        kept=False,
     )
 
 

@@ -32,14 +32,12 @@ class Notebook:
 
     def __init__(self) -> None:
         self.notes: list[Note] = []
-        self.calls = 0
 
     def caller(self, client: HisClient, tenant: str) -> Call:
         """A ``call`` that writes down what it is told; an ``in_doubt`` is followed to its end."""
 
         async def call(infno: str, data: dict[str, Any], **options: Any) -> Answer:
             title = options.pop("title", "") or CATALOGUE[infno].name_en
-            self.calls += 1
             answer = await client.call(infno, data, **options)
             if not answer.status.is_final:
                 answer = await client.final(answer.key, timeout_s=60.0)
