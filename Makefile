@@ -26,13 +26,14 @@ chaos: setup ## kills, restarts, faults and a broken cluster: three books must a
 bench: setup ## requests per second and CPU per request beside other workers
 	@$(PYTHON) bench $(ARGS)
 
-lint: setup ## style, types, floors of the design, sizes
+lint: setup ## style, types, floors of the design, sizes, the contract
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 	@$(PYTHON) scripts/check_sizes.py
 	@$(PYTHON) scripts/check_words.py
+	@$(PYTHON) scripts/check_contract.py
 
 docs: setup ## draw the tables of the documents anew from their data
 	@$(PYTHON) scripts/write_docs.py

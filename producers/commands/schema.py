@@ -19,10 +19,14 @@ SUMMARY = "the transactions: list, show one as a table, export JSON Schema 查�
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the sub-commands ``list``, ``show`` and ``export``."""
+    """Add the sub-commands ``list``, ``show``, ``export`` and ``compare``."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     for action, text in _ACTIONS.items():
         sub = actions.add_parser(action, help=text, description=text)
+        if action == "compare":
+            sub.add_argument("old", type=Path, metavar="OLD_DIR", help="earlier export 旧契约目录")
+            sub.add_argument("new", type=Path, metavar="NEW_DIR", help="later export 新契约目录")
+            continue
         if action != "list":
             count = "?" if action == "export" else None
             sub.add_argument("infno", nargs=count, help="transaction number 交易编号, such as 2207")
@@ -38,6 +42,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print what was asked for; unknown transactions and profiles are usage errors."""
+    if args.action == "compare":
+        return _compare(args)
     try:
         catalogue = load(args.profile)
         if args.action == "export" and (args.all is None) == (args.infno is None):
@@ -61,25 +67,23 @@ _ACTIONS = {
     "list": "all transactions of a region 列出全部交易",
     "show": "one transaction as a table 查看一个交易",
     "export": "JSON Schema of one transaction, or all documents of the contract 导出交易契约",
+    "compare": "what changed between two exports, and what breaks a HIS 比较两份契约",
 }
 
 
-def _export_all(args: argparse.Namespace, catalogue: Catalogue) -> str:
-    # Only here: the documents need the whole catalogue, the other actions one transaction.
-    from producers.contracts.folder import NotOurFolderError, write_all  # noqa: PLC0415
+def _compare(args: argparse.Namespace) -> int:
+    # Only here: comparing and exporting need what no other action does.
+    from producers.contracts.actions import compare_folders  # noqa: PLC0415
 
-    try:
-        files = write_all(catalogue, args.all)
-    except NotOurFolderError as error:
-        en = f"{args.all} is not empty and holds no earlier export; nothing was written"
-        zh = f"目录 {args.all} 非空且不是以前导出的目录，未写入任何文件"
-        raise CommandError(en, zh, ExitCode.USAGE) from error
-    except OSError as error:
-        en, zh = f"cannot write into {args.all}: {error}", f"无法写入目录 {args.all}：{error}"
-        raise CommandError(en, zh, ExitCode.USAGE) from error
-    if args.json:
-        return _json({"folder": str(args.all), "files": files})
-    return f"{args.all}: {len(files)} files 个文件\n"
+    text, code = compare_folders(args.old, args.new, as_json=args.json)
+    sys.stdout.write(text)
+    return code
+
+
+def _export_all(args: argparse.Namespace, catalogue: Catalogue) -> str:
+    from producers.contracts.actions import export_all  # noqa: PLC0415 - as above
+
+    return export_all(catalogue, args.all, as_json=args.json)
 
 
 def _text(args: argparse.Namespace, catalogue: Catalogue) -> str:

@@ -108,14 +108,14 @@ def contract_of(catalogue: Catalogue) -> Contract:
 
 
 def columns(field: Field) -> str:
-    """What a data file's line says of a field beside label and remark."""
+    """What a data file's line says of a field beside its label, its remark and the old names by
+    which the centre may still call it: no HIS sees those."""
     parts = [field.type_text]
     if field.when is not None:
         parts.append(f"required when {field.when.field}={','.join(field.when.values)}")
     elif field.required:
         parts.append("required")
     parts += [f"codes {field.codes}"] if field.codes else []
-    parts += [f"was {' '.join(field.was)}"] if field.was else []
     return " | ".join(parts)
 
 

@@ -71,10 +71,10 @@ def small() -> dict[str, Any]:
 def test_the_official_parser_refuses_what_is_wrong_at_its_place(
     small: dict[str, Any], tmp_path: Path
 ) -> None:
-    astray, unlike = copy.deepcopy(small), copy.deepcopy(small)
+    astray, odd = copy.deepcopy(small), copy.deepcopy(small)
     astray["operations"]["his.2207"]["channel"]["$ref"] = "#/channels/nowhere"
-    unlike["operations"]["his.2207"]["action"] = "publish"
-    sound, lost, wrong = parsed(tmp_path, small, astray, unlike)
+    odd["operations"]["his.2207"]["action"] = "publish"
+    sound, lost, wrong = parsed(tmp_path, small, astray, odd)
     assert (sound["accepted"], errors(sound)) == (True, [])
     assert not lost["accepted"]
     assert any(line.startswith("operations/his.2207/channel") for line in errors(lost))
@@ -101,12 +101,17 @@ def misfits(whole: dict[str, Any]) -> Iterator[str]:
     for name, message in whole["components"]["messages"].items():
         for example in message.get("examples", []):
             kind = message["traits"][0]["$ref"].rpartition("/")[2]
-            schemas = {"payload": message["payload"], "headers": traits[kind]["headers"]}
-            for part, schema in schemas.items():
-                rooted = {"components": whole["components"], "allOf": [schema]}
-                judge = Draft7Validator(rooted, format_checker=FormatChecker())
-                found = judge.iter_errors(example[part])
-                yield from (f"{name}.{part} {one.json_path}: {one.message}" for one in found)
+            pairs = (("payload", message["payload"]), ("headers", traits[kind]["headers"]))
+            for part, schema in pairs:
+                yield from (
+                    f"{name}.{part} {each}" for each in unlike(whole, schema, example[part])
+                )
+
+
+def unlike(whole: dict[str, Any], schema: dict[str, Any], value: Any) -> list[str]:
+    rooted = {"components": whole["components"], "allOf": [schema]}
+    judge = Draft7Validator(rooted, format_checker=FormatChecker())
+    return [f"{error.json_path}: {error.message}" for error in judge.iter_errors(value)]
 
 
 def test_every_queue_and_exchange_of_the_broker_is_a_channel() -> None:
