@@ -10,12 +10,14 @@ from typing import Any
 from bus import topology
 from producers.contracts import channels, payloads
 from producers.contracts.messages import COMMON_MESSAGES, reply_message, request_message, traits
+from producers.contracts.structure import requested
 from schemas.catalogue import Catalogue
 from schemas.contract import CONTRACT_VERSION
-from schemas.transaction import Transaction
+from schemas.transaction import Lane, Transaction
 
 ASYNCAPI = "3.0.0"
 
+_ADDRESS = {"$ref": "#/components/replyAddresses/reply_to"}
 _DESCRIPTION = """\
 A hospital information system (HIS) publishes one message per transaction of the medical-insurance
 interface and gets one reply with one final outcome. `his.*` operations are what a HIS performs,
@@ -29,7 +31,7 @@ interface and gets one reply with one final outcome. `his.*` operations are what
 
 def document(catalogue: Catalogue) -> dict[str, Any]:
     """The document of one region. Every object in it is new."""
-    every = [catalogue[infno] for infno in catalogue.infnos()]
+    every = requested(catalogue)
     return {
         "asyncapi": ASYNCAPI,
         "id": f"urn:yibao-bus:{catalogue.profile.name}",
@@ -97,7 +99,8 @@ def _messages(every: list[Transaction]) -> dict[str, Any]:
 def _operations(every: list[Transaction]) -> Iterator[tuple[str, dict[str, Any]]]:
     for one in every:
         yield f"his.{one.infno}", _his_call(one)
-        yield f"worker.{one.infno}", _worker_call(one)
+        if one.lane is not Lane.SHARED:
+            yield f"worker.{one.infno}", _worker_call(one)
     shared = {"$ref": "#/channels/replies.shared"}
     yield "his.sharedReplies", _operation("receive", shared, "his", "Read the shared reply queue")
     event = {"$ref": "#/channels/events.settlement"}
@@ -108,11 +111,14 @@ def _operations(every: list[Transaction]) -> Iterator[tuple[str, dict[str, Any]]
         "worker.settlementEvents",
         _operation("send", event, "worker", "Tell the final outcome of what was in doubt"),
     )
-    aside = {"expired": topology.EXPIRED_QUEUE, "unrouted": topology.UNROUTED_QUEUE}
-    for what, queue in aside.items():
+    aside = {
+        "expired": (topology.EXPIRED_QUEUE, "Answer what expired, or was handed out too often"),
+        "shared": (topology.UNROUTED_QUEUE, "Answer what is rarely asked for, or unknown"),
+    }
+    for what, (queue, text) in aside.items():
         place = {"$ref": f"#/channels/{channels.queue_id(queue)}"}
-        text = f"Answer what came into {queue}"
-        yield f"worker.{what}", _operation("receive", place, "worker", text)
+        call = _operation("receive", place, "worker", text)
+        yield f"worker.{what}", {**call, "reply": {"address": _ADDRESS}}
     parked = {"$ref": f"#/channels/{channels.queue_id(topology.PARKED_QUEUE)}"}
     yield "worker.park", _operation("send", parked, "worker", "Put aside what nobody can process")
     text = "List, replay or drop what was put aside (`yibao parked`)"
@@ -129,7 +135,7 @@ def _his_call(one: Transaction) -> dict[str, Any]:
 
 def _worker_call(one: Transaction) -> dict[str, Any]:
     channel = channels.queue_id(topology.request_queue(one.infno))
-    if one.lane == "bulk":
+    if one.lane is Lane.BULK:
         channel = channels.queue_id(topology.request_queue(one.infno, channels.TENANT))
     call = _operation("receive", {"$ref": f"#/channels/{channel}"}, "worker", f"{one.name}: answer")
     call["messages"] = [{"$ref": f"#/channels/{channel}/messages/request"}]
@@ -140,7 +146,7 @@ def _worker_call(one: Transaction) -> dict[str, Any]:
 def _reply(one: Transaction) -> dict[str, Any]:
     channel = f"#/channels/{channels.reply_id(one.infno)}"
     return {
-        "address": {"$ref": "#/components/replyAddresses/reply_to"},
+        "address": _ADDRESS,
         "channel": {"$ref": channel},
         "messages": [{"$ref": f"{channel}/messages/reply"}],
     }

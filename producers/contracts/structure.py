@@ -32,7 +32,7 @@ from schemas.nodes import Node
 from schemas.outcomes import outcome_codes
 from schemas.problems import slugs
 from schemas.profile import Profile
-from schemas.transaction import Transaction
+from schemas.transaction import Transaction, Where
 
 FORMAT = 1
 """Of ``contract.json`` itself; a reader refuses another one."""
@@ -98,13 +98,19 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
 
 def contract_of(catalogue: Catalogue) -> Contract:
     """The contract of a catalogue's region."""
-    every = [catalogue[infno] for infno in catalogue.infnos()]
+    every = requested(catalogue)
     return Contract(
         profile=catalogue.profile.name,
         bus=_bus(catalogue.profile),
         codes=_tables(every, catalogue.codes),
         transactions={one.infno: _entry(one, catalogue.profile) for one in every},
     )
+
+
+def requested(catalogue: Catalogue) -> list[Transaction]:
+    """The transactions a HIS may ask for, in the catalogue's order."""
+    every = map(catalogue.__getitem__, catalogue.infnos())
+    return [one for one in every if one.where in {Where.CENTRE, Where.DESK}]
 
 
 def columns(field: Field) -> str:
@@ -130,6 +136,7 @@ def _entry(one: Transaction, region: Profile) -> Entry:
         where=str(one.where),
         effect=str(one.effect),
         recovery=str(one.recovery),
+        listed=one.listed,
         money=one.claims_visit,
         needs=_needs(one, region),
         checked_by=tuple(f"{rule.mdtrt_cert_type}:{rule.check}" for rule in by_rule),

@@ -13,6 +13,7 @@ from jsonschema import Draft7Validator, FormatChecker
 from bus.topology import Exchange, Queue, declaration
 from producers.contracts.asyncapi import document
 from producers.contracts.channels import TENANT
+from producers.contracts.structure import requested
 from schemas.catalogue import Catalogue, load
 
 PARSER = Path(__file__).parent / "asyncapi_parser"
@@ -52,14 +53,15 @@ def test_the_official_parser_accepts_the_document_of_the_whole_bus(tmp_path: Pat
     assert result["accepted"]
     assert result["version"] == "3.0.0"
     operations = dict(result["operations"])
-    for infno in catalogue.infnos():
-        assert operations[f"his.{infno}"] == "send"
-        assert operations[f"worker.{infno}"] == "receive"
+    asked = requested(catalogue)
+    for one in asked:
+        assert operations[f"his.{one.infno}"] == "send"
+        assert (f"worker.{one.infno}" in operations) is (one.lane != "shared")
     addresses = dict(result["channels"])
     assert addresses["request.2207"] == "2207.{tenant}"
     assert addresses["queue.2207"] == "yibao.2207"
     assert addresses["events.settlement"] == "settlement.{tenant}.{status}"
-    assert result["examples"] == 2 * len(catalogue.infnos())
+    assert result["examples"] == 2 * len(asked)
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +118,7 @@ def unlike(whole: dict[str, Any], schema: dict[str, Any], value: Any) -> list[st
 
 def test_every_queue_and_exchange_of_the_broker_is_a_channel() -> None:
     catalogue = load("yunnan")
-    lanes = {infno: catalogue[infno].lane for infno in catalogue.infnos()}
+    lanes = {one.infno: one.lane for one in requested(catalogue)}
     declared = declaration({**lanes}, [TENANT])
     bindings = [one.get("bindings", {}) for one in document(catalogue)["channels"].values()]
     amqp = [one["amqp"] for one in bindings if one]

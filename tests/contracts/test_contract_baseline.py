@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from producers.contracts.baseline import (
@@ -49,6 +49,7 @@ def test_a_baseline_holds_every_region_as_it_was(tmp_path: Path) -> None:
     assert read_baseline(file) == {each.profile: each for each in TODAY}
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(st.text(max_size=2), VALUES), st.dictionaries(st.text(max_size=2), VALUES))
 def test_a_patch_makes_the_new_of_the_old(old: object, new: object) -> None:
     assert patched(old, patch(old, new)) == new

@@ -39,7 +39,7 @@ def test_there_is_a_mutation_for_every_kind_that_breaks() -> None:
     assert all(PLACES.values())
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.data())
 def test_every_breaking_change_is_found_at_its_place_and_nothing_else(data: st.DataObject) -> None:
     number = data.draw(st.sampled_from(range(len(MUTATIONS))))
