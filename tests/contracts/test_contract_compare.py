@@ -120,12 +120,11 @@ def test_what_narrows_a_request_widens_a_reply(
 
 def test_the_columns_of_every_field_can_be_read_again() -> None:
     catalogue = load("hunan")
-    for infno in catalogue.infnos():
-        for root in (catalogue[infno].inputs, catalogue[infno].outputs):
-            for _, node in root.walk():
-                for field in node.fields:
-                    kept = {"name": "x", "label": "x", "note": "", "was": ()}
-                    assert read_columns(columns(field)) == msgspec.structs.replace(field, **kept)
+    kept = {"name": "x", "label": "x", "note": "", "was": ()}
+    every = [catalogue[infno] for infno in catalogue.infnos()]
+    roots = [root for one in every for root in (one.inputs, one.outputs)]
+    for field in (field for root in roots for _, node in root.walk() for field in node.fields):
+        assert read_columns(columns(field)) == msgspec.structs.replace(field, **kept)
 
 
 @pytest.fixture
