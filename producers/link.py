@@ -24,6 +24,7 @@ from pamqp.common import FieldTable
 from pamqp.exceptions import PAMQPException
 
 from bus import topology
+from bus.tls import advice
 from producers.errors import NotConnectedError, OutcomeUnknownError, RefusedError, UnroutableError
 from producers.keys import Request
 from producers.wire import new_key
@@ -314,7 +315,7 @@ class Link:
                 session = Session(connection, self._settings, self._on_message)
                 await session.open()
         except Exception as error:  # noqa: BLE001 - no fault of one attempt ends the supervision
-            self._fault = _REASONS.get(type(error), type(error).__name__)
+            self._fault = advice(error) or _REASONS.get(type(error), type(error).__name__)
             _log.warning("no connection to the broker: %s", self._fault)
         except asyncio.CancelledError:
             if session:

@@ -35,6 +35,7 @@ from bus.broker.frames import ack_frame, requeue_frame
 from bus.broker.tap import Inlet, Tap, TapFactory
 from bus.config.secret import read_secret
 from bus.config.settings import BrokerSettings
+from bus.tls import advice, client_context
 
 CONNECT_S = 10.0
 """Handshake included. A broker that takes longer is not there."""
@@ -131,7 +132,7 @@ class Link:
                 raise BrokerRefusedError(_refusal(settings, error)) from None
             raise BrokerUnreachableError(f"no AMQP broker at {_place(settings)}") from None
         except (*_GONE, OSError, TimeoutError) as error:
-            what = str(error) or type(error).__name__
+            what = advice(error) or str(error) or type(error).__name__
             raise BrokerUnreachableError(f"no broker at {_place(settings)}: {what}") from None
         if factory.tap is None:
             raise BrokerUnreachableError("the client library did not use our transport")
@@ -201,7 +202,7 @@ def reason_of(error: BaseException) -> str:
 
 
 def _tls(url: URL, ca_file: str) -> ssl.SSLContext | None:
-    return ssl.create_default_context(cafile=ca_file or None) if url.scheme == "amqps" else None
+    return client_context(ca_file) if url.scheme == "amqps" else None
 
 
 def _place(settings: BrokerSettings) -> str:

@@ -5,7 +5,6 @@ authority, or loopback; nothing is sent otherwise.
 """
 
 import ipaddress
-import ssl
 from typing import Any, NoReturn, Self
 from urllib.parse import quote, urlsplit
 
@@ -14,6 +13,7 @@ import msgspec
 
 from bus.broker.errors import BrokerRefusedError, BrokerUnreachableError
 from bus.config.faults import SettingsError
+from bus.tls import advice, client_context
 
 CALL_S = 20.0
 """One call. A cluster takes seconds to take in definitions."""
@@ -33,7 +33,7 @@ class Management:
         _check_line(self._place)
         self._client = httpx.Client(
             auth=httpx.BasicAuth(user.encode(), password.encode()),
-            verify=_context(ca_file),
+            verify=client_context(ca_file),
             trust_env=False,
             follow_redirects=False,
             timeout=CALL_S,
@@ -76,7 +76,7 @@ class Management:
             with self._client.stream(method, url, content=body, headers=headers) as answer:
                 said = self._read(answer)
         except httpx.HTTPError as error:
-            what = f"no management API at {self._place}: {_cause(error)}"
+            what = f"no management API at {self._place}: {advice(error) or error}"
             raise BrokerUnreachableError(what) from None
         if answer.status_code in (401, 403):
             raise BrokerRefusedError(
@@ -122,17 +122,3 @@ def _loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _context(ca_file: str) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=ca_file or None)
-    except (OSError, ssl.SSLError) as error:
-        raise SettingsError(f"the authority {ca_file} cannot be used: {error}") from None
-
-
-def _cause(error: BaseException) -> str:
-    """The innermost reason, which the library wraps several times."""
-    while error.__cause__ is not None or error.__context__ is not None:
-        error = error.__cause__ or error.__context__ or error
-    return str(error) or type(error).__name__

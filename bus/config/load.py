@@ -161,6 +161,9 @@ def _references(settings: Settings) -> list[ConfigFault]:
     found = []
     for path, file in (("broker", settings.broker.ca_file), ("journal", settings.journal.ca_file)):
         found += _ca_file(path, file) if file else []
+    if settings.broker.ca_file and not settings.broker.url.startswith("amqps:"):
+        allowed = "empty, or broker.url begins with amqps: without TLS it checks nothing"
+        found.append(ConfigFault(path="broker.ca_file", problem="wrong_form", allowed=allowed))
     for name, gateway in settings.gateways.items():
         found += _gateway(f"gateways.{name}", gateway)
     for tenant, institution in settings.institutions.items():

@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping
 
 import httpx
 
+from bus.config.faults import SettingsError
 from bus.gateway.secret import GatewayConfigError
+from bus.tls import client_context
 
 AddressOf = Callable[[str], httpx.URL | None]
 """infno -> address; ``None`` when this gateway has none for it."""
@@ -72,8 +74,6 @@ def tls_context(base: httpx.URL, ca_file: str) -> ssl.SSLContext | None:
             raise GatewayConfigError("ca_file is set, but url is not https")
         return None
     try:
-        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=ca_file or None)
-    except (OSError, ssl.SSLError) as error:
-        raise GatewayConfigError(f"ca_file {ca_file}: {type(error).__name__}") from None
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
+        return client_context(ca_file)
+    except SettingsError as error:
+        raise GatewayConfigError(str(error)) from None

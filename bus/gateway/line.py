@@ -11,6 +11,8 @@ from enum import IntEnum
 
 import httpx
 
+from bus.tls import advice
+
 EXTENSION = "line"
 """Key of the ``Line`` in ``httpx.Request.extensions``."""
 
@@ -59,7 +61,8 @@ def line_of(request: httpx.Request) -> Line:
 
 
 class TransportFault(httpx.TransportError):
-    """What a transport of ours raises: a slug of ``bus.gateway.port`` and the name of the cause.
+    """What a transport of ours raises: a slug of ``bus.gateway.port``, and the name of the cause or
+    what to do about it.
 
     Never holds text of the far side.
     """
@@ -82,7 +85,7 @@ def connect_fault(error: BaseException) -> TransportFault:
             break
         reason = _connect_reason(cause) or reason
         cause = cause.__cause__ or cause.__context__
-    return TransportFault(reason or "connect_failed", type(error).__name__)
+    return TransportFault(reason or "connect_failed", advice(error) or type(error).__name__)
 
 
 def _connect_reason(error: BaseException) -> str:

@@ -159,7 +159,7 @@ async def centre(institution: Institution, clock: Clock) -> list[Finding]:
             Finding(
                 check=name,
                 ok=False,
-                detail=f"{type(outcome).__name__}: {outcome.reason}",
+                detail=f"{type(outcome).__name__}: {outcome.reason} {outcome.detail}".rstrip(),
                 todo_en="check address, private network and DNS of the gateway",
                 todo_zh="检查网关地址、医保专网和域名解析",
             )

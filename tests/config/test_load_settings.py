@@ -230,3 +230,24 @@ def test_a_journal_address_has_a_user_and_no_password(
 def test_the_authority_of_a_journal_must_exist(tmp_path: Path) -> None:
     text = BASE.replace("[journal]", '[journal]\nca_file = "ca.pem"')
     assert faults_of(tmp_path, text) == {"journal.ca_file": "wrong_form"}
+
+
+def test_a_pinned_authority_without_tls_to_the_broker_is_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("-")
+    plain = BASE.replace("[broker]", '[broker]\nca_file = "ca.pem"')
+    assert faults_of(tmp_path, plain) == {"broker.ca_file": "wrong_form"}
+    secured = plain.replace("[broker]", '[broker]\nurl = "amqps://u@h:5671/v"')
+    assert load_settings(write(tmp_path, secured), ENV).broker.ca_file.endswith("ca.pem")
+
+
+@pytest.mark.parametrize(
+    ("section", "setting"),
+    [("broker", "operators"), ("broker", "monitors"), ("institutions.H53010000001", "bridges")],
+)
+def test_a_broker_user_has_one_duty(tmp_path: Path, section: str, setting: str) -> None:
+    users = BASE + 'users = ["his"]\n'
+    twice = users.replace(f"[{section}]", f'[{section}]\n{setting} = ["his"]')
+    (path,) = faults_of(tmp_path, twice)
+    assert path.endswith((setting, "users"))
+    worker = users.replace(f"[{section}]", f'[{section}]\n{setting} = ["yibao-worker"]')
+    assert faults_of(tmp_path, worker) == {f"{section}.{setting}": "user_twice"}

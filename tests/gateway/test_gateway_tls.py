@@ -1,85 +1,26 @@
 """TLS: only the pinned authority, only the right name; a failed handshake was never sent."""
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from bus.gateway.port import Answered, MaybeSent, NeverSent
 from tests.gateway.gateway_calls import MakeGateway, call
 from tests.gateway.gateway_fault_server import FaultServer, Peer, answer, eventually, well_behaved
-
-
-def _name(text: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
-
-
-def _certificate(
-    subject: str,
-    key: ec.EllipticCurvePrivateKey,
-    issuer: tuple[str, ec.EllipticCurvePrivateKey] | None,
-    alternative: x509.GeneralName | None,
-) -> bytes:
-    issuer_name, issuer_key = issuer or (subject, key)
-    now = datetime.now(UTC)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(_name(subject))
-        .issuer_name(_name(issuer_name))
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=2))
-        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
-    )
-    if alternative is not None:
-        builder = builder.add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
-    certificate = builder.sign(issuer_key, hashes.SHA256())
-    return certificate.public_bytes(serialization.Encoding.PEM)
-
-
-class Authority:
-    """A certificate authority of its own, with one server certificate."""
-
-    def __init__(self, folder: Path, alternative: x509.GeneralName) -> None:
-        key = ec.generate_private_key(ec.SECP256R1())
-        server_key = ec.generate_private_key(ec.SECP256R1())
-        folder.mkdir()
-        self.ca_file = folder / "ca.pem"
-        self.ca_file.write_bytes(_certificate("Test CA", key, None, None))
-        chain = folder / "server.pem"
-        chain.write_bytes(
-            _certificate("centre", server_key, ("Test CA", key), alternative)
-            + server_key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
-        self.server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.server_context.load_cert_chain(chain)
-
-
-LOOPBACK = x509.IPAddress(ip_address("127.0.0.1"))
+from tests.tls.certificates import Authority, server_context
 
 
 @pytest.fixture
 def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path / "right", LOOPBACK)
+    return Authority(tmp_path / "right")
 
 
 @pytest.fixture
 async def tls_server(authority: Authority) -> AsyncIterator[FaultServer]:
     fault_server = FaultServer()
-    await fault_server.start(authority.server_context)
+    await fault_server.start(server_context(authority.server()))
     yield fault_server
     await fault_server.stop()
 
@@ -101,23 +42,28 @@ async def test_a_server_of_the_pinned_authority_is_trusted_and_kept(
 async def test_a_server_of_another_authority_is_never_sent_a_byte(
     make_gateway: MakeGateway, tls_server: FaultServer, tmp_path: Path
 ) -> None:
-    other = Authority(tmp_path / "other", LOOPBACK)
+    other = Authority(tmp_path / "other")
     for ca_file in (str(other.ca_file), ""):
         outcome = await make_gateway(url=_url(tls_server), ca_file=ca_file).call(call())
         assert isinstance(outcome, NeverSent)
         assert outcome.reason == "tls"
+        assert "set ca_file to the authority" in outcome.detail
     assert tls_server.bytes_seen == 0
 
 
-async def test_a_certificate_for_another_name_is_never_sent_a_byte(
-    make_gateway: MakeGateway, tmp_path: Path
+@pytest.mark.parametrize(
+    ("host", "valid_h", "said"),
+    [("elsewhere.example", 1.0, "for another address"), ("127.0.0.1", -1.0, "has expired")],
+)
+async def test_a_certificate_that_is_not_the_right_one_is_never_sent_a_byte(
+    make_gateway: MakeGateway, authority: Authority, host: str, valid_h: float, said: str
 ) -> None:
-    wrong = Authority(tmp_path / "wrong", x509.DNSName("elsewhere.example"))
     server = FaultServer()
-    await server.start(wrong.server_context)
-    outcome = await make_gateway(url=_url(server), ca_file=str(wrong.ca_file)).call(call())
+    await server.start(server_context(authority.server(host, valid_h)))
+    outcome = await make_gateway(url=_url(server), ca_file=str(authority.ca_file)).call(call())
     assert isinstance(outcome, NeverSent)
     assert outcome.reason == "tls"
+    assert said in outcome.detail
     assert server.bytes_seen == 0
     await server.stop()
 

@@ -1,8 +1,10 @@
 """``yibao topology provision`` as an administrator types it, against a real node with its
 management API, and through a definitions file."""
 
+import asyncio
 import itertools
 import json
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +24,7 @@ from bus.topology import (
     reply_queue,
 )
 from compose.node import USER, PrivateNode
+from tests.tls.certificates import WRONG, Authority, front, spoilt
 
 A, B = "H53010000001", "H53010000002"
 NAMES = ("worker", "oper", "monitor", "his-a", "his-b", "bridge-a")
@@ -322,6 +325,38 @@ def test_what_cannot_be_meant_or_reached_is_said_in_words(
     given = ("--credentials", str(site.admin)) if "--management" in words else ()
     assert site.run(*words, *given) in (ExitCode.USAGE, ExitCode.UNREACHABLE)
     assert said in capsys.readouterr().err
+
+
+async def test_over_tls_under_the_pinned_authority(
+    site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    authority = Authority(tmp_path / "tls")
+    async with front(authority.server(), site.node.management_port) as port:
+        address = ("--management", f"https://127.0.0.1:{port}", "--credentials", str(site.admin))
+        words = (*address, "--ca-file", str(authority.ca_file))
+        assert await asyncio.to_thread(site.run, *words) == ExitCode.OK
+        assert await asyncio.to_thread(site.run, *words, "--check") == ExitCode.OK
+        assert await asyncio.to_thread(site.run, *address, "--check") == ExitCode.UNREACHABLE
+    assert "set ca_file to the authority" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+async def test_over_tls_nobody_else_is_told_the_administrators_password(
+    site: Site, tmp_path: Path, wrong: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with spoilt(wrong, tmp_path / "tls", site.node.management_port) as line:
+        url = f"https://127.0.0.1:{line.port}"
+        words = ("--management", url, "--credentials", str(site.admin), "--ca-file", line.ca_file)
+        assert await asyncio.to_thread(site.run, *words) == ExitCode.UNREACHABLE
+    assert re.search(line.said, capsys.readouterr().err)
+
+
+def test_an_authority_that_is_no_certificate_is_said_so(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--management", "https://127.0.0.1:1", "--ca-file", str(site.config))
+    assert site.run(*words, "--credentials", str(site.admin)) == ExitCode.USAGE
+    assert "is no certificate in PEM" in capsys.readouterr().err
 
 
 def test_options_of_provision_are_refused_elsewhere(

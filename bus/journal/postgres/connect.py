@@ -29,6 +29,14 @@ ENDED = {None, "57P01", "57P05"}
 STATEMENTS_MAX = 128
 """More than there are statements: each is prepared once per connection."""
 
+_ADVICE = {
+    "certificate verify failed": "; set journal.ca_file to the authority (PEM) of this server; if"
+    " it was right until now, its certificate may have expired, or somebody else answers there",
+    "does not match host name": "; write the name the certificate has into journal.url",
+    "does not support SSL": "; switch TLS on there (ssl = on): with journal.ca_file nothing goes in"
+    " the clear",
+}
+"""What to do about the database library's own words."""
 FIXED = {
     # A plan made while a book was empty walks through it, and is kept while the book grows. All
     # statements are look-ups by key, so their plans are known to be index look-ups, always.
@@ -59,7 +67,9 @@ def reason_of(error: BaseException) -> str:
     """What happened, without the values that the server adds in a second line."""
     if isinstance(error, psycopg.Error) and error.diag.message_primary:
         return f"{error.diag.message_primary} ({error.sqlstate})"
-    return str(error).partition("\n")[0] or type(error).__name__
+    text = str(error).partition("\n")[0]
+    todo = next((todo for mark, todo in _ADVICE.items() if mark in text), "")
+    return f"{text}{todo}" if text else type(error).__name__
 
 
 def unavailable(error: BaseException) -> JournalUnavailableError:
