@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from bus.broker.client import Broker
 from bus.clock import Clock, SystemClock
+from bus.config.overlays import catalogue_for
 from bus.config.settings import Settings
 from bus.gateway.build import build_gateway
 from bus.gateway.http import HttpGateway
@@ -34,7 +35,7 @@ from consumers.replies import Replier
 from consumers.resolver import Resolver
 from consumers.sessions import Sessions
 from consumers.sweeper import Sweeper
-from schemas.catalogue import Catalogue, load
+from schemas.catalogue import Catalogue
 
 BROKER_PATIENCE_S = 60.0
 """After a power cut worker and broker start together, and the broker takes longer."""
@@ -58,10 +59,8 @@ def worker_name(settings: Settings) -> str:
 
 
 def catalogue_of(settings: Settings, code: str) -> Catalogue:
-    """The catalogue of one institution: its profile with its own overrides."""
-    institution = settings.institutions[code]
-    overrides = {"where": institution.where, "recovery": institution.recovery}
-    return load(institution.profile, overrides)
+    """The catalogue of one institution: its profile with its own differences."""
+    return catalogue_for(settings.institutions[code])
 
 
 def lanes_of(settings: Settings) -> dict[str, str]:

@@ -201,6 +201,9 @@ def _changed(root: Node, change: Change, file: str, infno: str) -> Node:
         if name not in met:
             what = f"{name} is in no {change.part} node"
             raise CatalogueError(file, f"changes for {infno}", what)
+    if change.single and not any(node.single for _, node in root.walk()):
+        what = f"there is no list {change.node!r} in the {change.part}"
+        raise CatalogueError(file, f"changes for {infno}", what)
     return root
 
 
@@ -228,7 +231,10 @@ def _visited(node: Node, change: Change, path: str, met: set[str], new: dict[str
         fields += [parse_line(name, new[name]) for name in added]
         met.update(added)
     nodes = tuple(_visited(child, change, f"{path}.{child.name}", met, new) for child in node.nodes)
-    return msgspec.structs.replace(node, fields=tuple(fields), nodes=nodes)
+    single = node.single or (
+        change.single and node.repeat and path == f"{change.part}.{change.node}"
+    )
+    return msgspec.structs.replace(node, fields=tuple(fields), nodes=nodes, single=single)
 
 
 def _limited(root: Node, facts: Facts, place: Place) -> Node:

@@ -1,7 +1,8 @@
 """Strict encoding of an input: compact, amounts with their digits, nothing half empty.
 
 A number that is present but empty goes out as ``"0"``, any other empty value as ``""``; an absent
-one stays absent; what the catalogue does not know is passed on.
+one stays absent; what the catalogue does not know is passed on. Where a place spells a field its
+own way or takes one row as an object, it gets that.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,8 @@ def compile_dress(root: Node) -> Dress:
     """A function from a checked input to the value to be encoded; the caller's is not changed."""
     numeric = frozenset(field.name for field in root.fields if field.is_numeric)
     below = [(child.name, compile_dress(child)) for child in root.nodes]
-    repeat = root.repeat
+    renamed = [(field.name, field.sent) for field in root.fields if field.sent]
+    repeat, single = root.repeat, root.single
 
     def row(value: dict[str, Any]) -> dict[str, Any]:
         held = value.values()
@@ -26,8 +28,11 @@ def compile_dress(root: Node) -> Dress:
                 name: ("0" if name in numeric else "") if one is None or one == "" else one
                 for name, one in value.items()
             }
-        elif below:
+        elif below or renamed:
             value = dict(value)
+        for name, sent in renamed:
+            if name in value:
+                value[sent] = value.pop(name)
         for name, dress in below:
             inner = value.get(name)
             if inner == "":
@@ -40,6 +45,6 @@ def compile_dress(root: Node) -> Dress:
         if not repeat:
             return row(value)
         rows = value if type(value) is list else [value]
-        return [row(one) for one in rows]
+        return row(rows[0]) if single and len(rows) == 1 else [row(one) for one in rows]
 
     return dress_node

@@ -5,7 +5,8 @@ A line reads like a row of the specification's tables::
     card_sn = "卡识别码 | text 32 | required when mdtrt_cert_type=03 | # only for a card"
 
 First the label, then kind and length, then in any order: ``required``, ``required when F=V,W``,
-``codes TABLE``, ``was OLD_NAME`` (renamed on decoding), and a remark after ``#``.
+``codes TABLE``, ``was OLD_NAME`` (renamed on decoding), ``sent as NAME`` (a place's own spelling,
+renamed on encoding), and a remark after ``#``.
 """
 
 import re
@@ -56,6 +57,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     when: Condition | None = None
     codes: str = ""
     was: tuple[str, ...] = ()
+    sent: str = ""
     note: str = ""
 
     @property
@@ -128,6 +130,8 @@ def _trait(column: str) -> dict[str, object]:
         return {"codes": rest}
     if word == "was" and rest:
         return {"was": tuple(rest.split())}
+    if column.startswith("sent as ") and _NAME.match(column.removeprefix("sent as ")):
+        return {"sent": column.removeprefix("sent as ")}
     if word == "#" and rest:
         return {"note": rest}
     raise ValueError(f"column {column!r} is not understood")

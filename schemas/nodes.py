@@ -25,10 +25,12 @@ BLOCKS_FILE = "blocks.toml"
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
-    """``repeat``: a list of rows. ``rows_max`` 0: no limit. The root's name is input or output."""
+    """``repeat``: a list of rows. ``rows_max`` 0: no limit. ``single``: this place takes one row as
+    an object. The root's name is input or output."""
 
     name: str
     repeat: bool = False
+    single: bool = False
     required: bool = False
     rows_max: int = 0
     fields: tuple[Field, ...] = ()

@@ -52,12 +52,14 @@ class IdentityRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Columns of fields that differ in ``infnos``. A line with a label adds a field to ``node``."""
+    """Columns of fields that differ in ``infnos``. A line with a label adds a field to ``node``.
+    ``single``: a list ``node`` of one row is sent as an object."""
 
     infnos: tuple[str, ...]
-    fields: dict[str, str]
+    fields: dict[str, str] = {}
     part: str = "input"
     node: str = ""
+    single: bool = False
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

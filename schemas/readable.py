@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from unicodedata import east_asian_width
 
-from schemas.catalogue import Catalogue
 from schemas.codes import CodeTables
+from schemas.data_files import read
 from schemas.fields import Field
 from schemas.nodes import Node
 from schemas.transaction import Transaction
@@ -26,22 +26,34 @@ def aligned(rows: Iterable[Sequence[str]], indent: str = "") -> list[str]:
     return lines
 
 
-def listing(catalogue: Catalogue) -> str:
-    """One line per transaction."""
-    head = ("infno", "name", "group", "where", "effect", "recovery", "lane", "confidence", "")
+def listing(transactions: Iterable[Transaction]) -> str:
+    """One line per transaction; ``listed`` are those known by their names only."""
+    head = (
+        "infno",
+        "name",
+        "group",
+        "where",
+        "effect",
+        "recovery",
+        "lane",
+        "confidence",
+        "region",
+        "",
+    )
     rows = [
         (
-            one.infno,
+            f"{one.infno}@{one.edition}" if one.edition else one.infno,
             one.name,
             one.group,
             one.where,
             one.effect,
             one.recovery,
             one.lane,
-            one.confidence,
+            "listed" if one.listed else one.confidence,
+            one.region or "national",
             one.name_en,
         )
-        for one in map(catalogue.__getitem__, catalogue.infnos())
+        for one in transactions
     ]
     return "\n".join(aligned([head, *rows])) + "\n"
 
@@ -50,7 +62,7 @@ def page(transaction: Transaction) -> str:
     """One transaction in full: facts, input, output, code tables, notes."""
     lines = [f"{transaction.infno} {transaction.name}  {transaction.name_en}", ""]
     lines += aligned(_facts(transaction), "  ")
-    for root in (transaction.inputs, transaction.outputs):
+    for root in (transaction.inputs, transaction.outputs, transaction.files):
         for path, node in root.walk():
             lines += _node(path, node)
     lines += _codes(transaction)
@@ -67,7 +79,9 @@ def _facts(one: Transaction) -> list[tuple[str, str]]:
         ("effect", one.effect),
         ("unknown outcome", one.recovery + (f", look {' '.join(one.look)}" if one.look else "")),
         ("lane", one.lane),
-        ("confidence", one.confidence),
+        ("confidence", "listed: fields not published" if one.listed else one.confidence),
+        ("origin", ", ".join(read("editions.toml")[slug][1] for slug in one.origin)),
+        ("business lines", ", ".join(f"{line} {grade}" for line, grade in one.lines.items())),
     ]
     if one.rows_max:
         facts.append(("rows", f"at most {one.rows_max} in {one.row_node}"))

@@ -114,11 +114,15 @@ class InstitutionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     HIS, ``bridges`` those of the device bridges at its desks.
 
     ``where`` overrides where a transaction runs, e.g. {"1192" = "centre"}. ``recovery`` overrides
-    how an unknown outcome is resolved."""
+    how an unknown outcome is resolved. ``overlay`` is a file with the institution's differences in
+    the form of a profile; ``dictionary`` one with the answers to 1901, whose code tables replace
+    those of the catalogue."""
 
     name: str
     gateway: str
     profile: str = "yunnan"
+    overlay: str = ""
+    dictionary: str = ""
     mdtrtarea_admvs: str = ""
     users: tuple[str, ...] = ()
     bridges: tuple[str, ...] = ()
