@@ -120,7 +120,7 @@ def test_what_narrows_a_request_widens_a_reply(
 
 def test_the_columns_of_every_field_can_be_read_again() -> None:
     catalogue = load("hunan")
-    kept = {"name": "x", "label": "x", "note": "", "was": ()}
+    kept = {"name": "x", "label": "x", "note": "", "was": (), "sent": ""}
     every = [catalogue[infno] for infno in catalogue.infnos()]
     roots = [root for one in every for root in (one.inputs, one.outputs)]
     for field in (field for root in roots for _, node in root.walk() for field in node.fields):
