@@ -2,7 +2,7 @@
 #   make test ARGS="tests/journal -k fence"     make demo ARGS=--json     make bench ARGS=--json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos bench lint docs format lock clean
+.PHONY: help setup demo test chaos bench lint docs format lock audit clean
 ARGS ?=
 # Test processes side by side, each with a broker node of its own; half of a test's time is waiting.
 JOBS ?= 2
@@ -33,6 +33,7 @@ lint: setup ## style, types, floors of the design, sizes, the contract
 	@.venv/bin/lint-imports
 	@$(PYTHON) scripts/check_sizes.py
 	@$(PYTHON) scripts/check_words.py
+	@$(PYTHON) scripts/check_lock.py
 	@$(PYTHON) scripts/check_contract.py
 
 docs: setup ## draw the tables of the documents anew from their data
@@ -45,6 +46,9 @@ format: setup ## put the code in the house's format
 lock: ## write requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--extra dev --extra bench pyproject.toml -o requirements.lock
+
+audit: setup ## withdrawn and vulnerable versions of the lock (needs the network, says so when it has none)
+	@./scripts/audit.sh
 
 clean: ## remove what set-up and runs have left
 	rm -rf .venv .run .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -53,7 +53,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     for name, text in _TEXTS.items():
         parser.add_argument(f"--{name.replace('_', '-')}", default="", help=text)
     parser.add_argument("--direct", action="store_true", help="direct reply-to, no reply queue")
-    parser.add_argument("--url", default="", help="amqp://user:password@host:port/vhost")
+    parser.add_argument("--url", default="", help="amqps://user@host:port/vhost, no password in it")
+    parser.add_argument(
+        "--password-file", type=Path, metavar="PATH", help="file with the password for --url"
+    )
     parser.add_argument(
         "--keys", type=Path, metavar="PATH", help="key store (default: $YIBAO_KEYS)"
     )
@@ -155,15 +158,29 @@ def _content(name: str) -> bytes:
 
 
 def _address(args: argparse.Namespace) -> str:
-    given: str = args.url or os.environ.get("YIBAO_URL", "")
+    if args.url:
+        if urlsplit(args.url).password is not None or not args.password_file:
+            raise CommandError(
+                "everybody on this machine can read a command line: give --url without a password "
+                "and --password-file, or set YIBAO_URL; nothing was sent",
+                "命令行对本机所有用户可见：--url 不得含密码，请用 --password-file，"
+                "或设置 YIBAO_URL；请求未发送",
+                ExitCode.USAGE,
+            )
+        return _with_password(args.url, read_secret(str(args.password_file), "", os.environ), "")
+    given = os.environ.get("YIBAO_URL", "")
     if given:
         return given
     broker = load_settings(args.config, os.environ).broker
     secret = read_secret(broker.password_file, broker.password_env, os.environ)
-    parts = urlsplit(broker.url)
+    return _with_password(broker.url, secret, broker.ca_file)
+
+
+def _with_password(url: str, secret: str, ca_file: str) -> str:
+    parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     user = f"{parts.username or ''}:{quote(secret, safe='')}"
-    query = f"cafile={quote(broker.ca_file)}" if broker.ca_file else parts.query
+    query = f"cafile={quote(ca_file)}" if ca_file else parts.query
     return urlunsplit(parts._replace(netloc=f"{user}@{host}", query=query))
 
 

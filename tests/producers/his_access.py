@@ -3,6 +3,8 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -33,6 +35,16 @@ def give_access(node: PrivateNode, vhost: str, tenant: str = TENANT) -> HisAcces
     )
     node.import_definitions(definitions((), vhost, (account,)))
     return HisAccess(node.url(vhost, user, secret), node.url(vhost), tenant)
+
+
+def apart(url: str, folder: Path) -> list[str]:
+    """The options that name this address without its password on the command line."""
+    parts = urlsplit(url)
+    secret = folder / "his-password"
+    secret.touch(mode=0o600)
+    secret.write_text(unquote(parts.password or ""), encoding="utf-8")
+    bare = url.replace(f":{parts.password}@", "@")
+    return ["--url", bare, "--password-file", str(secret)]
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ import pytest
 
 from bus.command_line import main
 from tests.conftest import Vhost
-from tests.producers.his_access import TENANT, HisAccess
+from tests.producers.his_access import TENANT, HisAccess, apart
 from tests.producers.his_responder import Responder
 
 Capture = pytest.CaptureFixture[str]
@@ -18,7 +18,8 @@ async def yibao(his: HisAccess, folder: Path, *words: str) -> int:
     file = folder / "input.json"
     if not file.exists():
         file.write_text('{"data": {"psn_no": "1", "medfee_sumamt": "100.00"}}', encoding="utf-8")
-    always = ["--tenant", his.tenant, "--url", his.url, "--keys", str(folder / "keys.sqlite3")]
+    always = ["--tenant", his.tenant, *apart(his.url, folder)]
+    always += ["--keys", str(folder / "keys.sqlite3")]
     return await asyncio.to_thread(main, ["call", *words, *always, "--input", str(file)])
 
 

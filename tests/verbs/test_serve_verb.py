@@ -13,6 +13,7 @@ from compose.demo.stage import YIBAO, end
 from compose.node import PrivateNode
 from tests.consumers.bus_stage import FIRST, BusStage, program, until
 from tests.door.raw_his import frame, raw_his, settlement
+from tests.producers.his_access import apart
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +136,8 @@ async def test_a_call_from_the_command_line_goes_all_the_way(
     worker = await asyncio.to_thread(narrow.start_worker, "--only", "1201")
     asked = tmp_path / "input.json"
     asked.write_bytes(frame())
-    words = ["--tenant", FIRST, "--url", narrow.his_url(FIRST), "--input", str(asked), "--json"]
+    words = ["--tenant", FIRST, *apart(narrow.his_url(FIRST), tmp_path)]
+    words += ["--input", str(asked), "--json"]
     words += ["--keys", str(tmp_path / "keys.sqlite3"), "--opter", "0001", "--key", "typed-1"]
     done = await asyncio.to_thread(run, "call", "1201", *words)
     assert done.returncode == 0, done.stderr

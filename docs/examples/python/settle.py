@@ -121,12 +121,12 @@ def main() -> int:
     parser.add_argument("--key", required=True, help="idempotency key: your own bill number")
     parser.add_argument("--keys", default="kept-keys", help="folder for kept requests")
     parser.add_argument("--queue", default="example-python", help="own reply queue's short name")
-    parser.add_argument("--url", default=os.environ.get("YIBAO_URL", ""))
     parser.add_argument("--tenant", default=os.environ.get("YIBAO_TENANT", ""))
     parser.add_argument("--insuplc", default=os.environ.get("YIBAO_INSUPLC", ""))
     arguments = parser.parse_args()
+    arguments.url = os.environ.get("YIBAO_URL", "")  # holds a password: never on a command line
     if not arguments.url or not arguments.tenant:
-        parser.error("give --url and --tenant, or set YIBAO_URL and YIBAO_TENANT")
+        parser.error("set YIBAO_URL and YIBAO_TENANT")
     # Amounts stay text: a float would turn 100.10 into 100.1.
     arguments.input = json.loads(Path(arguments.input).read_text("utf-8"), parse_float=str)
     return asyncio.run(settle(arguments))
