@@ -76,6 +76,7 @@ def _entry(infno: str, old: Entry, new: Entry, codes: trees.Codes) -> Found:
     elif not old.listed:
         yield from trees.request(f"{infno}.input", old.input, new.input, codes)
         yield from trees.reply(f"{infno}.output", old.output, new.output, codes)
+    yield from trees.reply(f"{infno}.file", old.file, new.file, codes)
     if old.where != new.where:
         kind = "needs_desk" if new.where == "desk" else "handling_changed"
         yield f"{infno}.where", kind, old.where, new.where
@@ -105,8 +106,8 @@ def _limit(path: str, old: int, new: int) -> Found:
 def _tables(old: Contract, new: Contract) -> Found:
     if old.codes == new.codes:
         return
-    asked = trees.used(old, "input") | trees.used(new, "input")
-    told = trees.used(old, "output") | trees.used(new, "output")
+    asked = trees.asked(old) | trees.asked(new)
+    told = trees.told(old) | trees.told(new)
     for name in old.codes.keys() & new.codes.keys():
         before, after = old.codes[name], new.codes[name]
         if before != after:

@@ -2,6 +2,7 @@
 
 ::
 
+    DIR/index.html                  the catalogue to look into, see ``producers.contracts.pages``
     DIR/contract.json               what a HIS relies on, for ``yibao schema compare``
     DIR/asyncapi.json               the whole bus, AsyncAPI 3.0
     DIR/schemas/2207.input.json     JSON Schema 2020-12, input and output of each transaction
@@ -13,13 +14,14 @@ from typing import Any
 
 import msgspec
 
+from producers.contracts import pages
 from producers.contracts.asyncapi import document
-from producers.contracts.structure import contract_of
+from producers.contracts.structure import contract_of, requested
 from schemas.catalogue import Catalogue
 
 MARK = "contract.json"
 """A folder that holds it was written by us and may be written again."""
-OWN = ("schemas/*.json",)
+OWN = ("schemas/*.json", *pages.OWN)
 
 
 class NotOurFolderError(Exception):
@@ -47,7 +49,8 @@ def files(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     """Name and text of every file. The mark comes first: a write that breaks off can be redone."""
     yield MARK, _json(contract_of(catalogue))
     yield "asyncapi.json", _json(document(catalogue))
-    for one in map(catalogue.__getitem__, catalogue.infnos()):
+    yield from pages.files(catalogue)
+    for one in requested(catalogue):
         for part in ("input", "output"):
             yield f"schemas/{one.infno}.{part}.json", _json(one.json_schema(part))
 

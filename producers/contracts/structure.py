@@ -58,7 +58,8 @@ class Table(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One transaction. ``needs``: head members that must not be empty. ``rows_max`` and
-    ``input_chars_max`` 0: no limit. ``checked_by``: credentials that need a check before it."""
+    ``input_chars_max`` 0: no limit. ``checked_by``: credentials that need a check before it.
+    ``file``: columns of the text file that comes with the answer."""
 
     where: str
     effect: str
@@ -71,6 +72,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     input_chars_max: int = 0
     input: Tree = Tree()
     output: Tree = Tree()
+    file: Tree = Tree()
 
 
 class Bus(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,16 +103,21 @@ def contract_of(catalogue: Catalogue) -> Contract:
     every = requested(catalogue)
     return Contract(
         profile=catalogue.profile.name,
-        bus=_bus(catalogue.profile),
+        bus=bus_of(catalogue.profile),
         codes=_tables(every, catalogue.codes),
-        transactions={one.infno: _entry(one, catalogue.profile) for one in every},
+        transactions={one.infno: entry_of(one, catalogue.profile) for one in every},
     )
 
 
 def requested(catalogue: Catalogue) -> list[Transaction]:
     """The transactions a HIS may ask for, in the catalogue's order."""
     every = map(catalogue.__getitem__, catalogue.infnos())
-    return [one for one in every if one.where in {Where.CENTRE, Where.DESK}]
+    return [one for one in every if requested_from_his(one)]
+
+
+def requested_from_his(one: Transaction) -> bool:
+    """Whether the bus takes it from a HIS at all."""
+    return one.where in {Where.CENTRE, Where.DESK}
 
 
 def columns(field: Field) -> str:
@@ -130,7 +137,8 @@ def read_columns(line: str) -> Field:
     return amend(_BARE, line)
 
 
-def _entry(one: Transaction, region: Profile) -> Entry:
+def entry_of(one: Transaction, region: Profile) -> Entry:
+    """What a HIS relies on in one transaction."""
     by_rule = [rule for rule in region.check_before_settle if one.infno in rule.before]
     return Entry(
         where=str(one.where),
@@ -144,6 +152,7 @@ def _entry(one: Transaction, region: Profile) -> Entry:
         input_chars_max=one.input_chars_max,
         input=_tree(one.inputs),
         output=_tree(one.outputs),
+        file=_tree(one.files),
     )
 
 
@@ -166,14 +175,15 @@ def _tree(node: Node) -> Tree:
 
 
 def _tables(every: Iterable[Transaction], codes: CodeTables) -> dict[str, Table]:
-    roots = [root for one in every for root in (one.inputs, one.outputs)]
+    roots = [root for one in every for root in (one.inputs, one.outputs, one.files)]
     fields = [field for root in roots for _, node in root.walk() for field in node.fields]
     used = sorted({field.codes for field in (*fields, *head_fields()) if field.codes})
     held = {name: codes[name] for name in used}
     return {name: Table(closed=t.closed, values=tuple(t.values)) for name, t in held.items()}
 
 
-def _bus(region: Profile) -> Bus:
+def bus_of(region: Profile) -> Bus:
+    """The envelope and the broker, as a region has them."""
     worker = WorkerSettings()
     return Bus(
         version=CONTRACT_VERSION,

@@ -4,7 +4,7 @@ A request is safe when the new contract takes all that the old one took; a reply
 holds nothing the old one did not allow.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -33,12 +33,24 @@ class Codes(msgspec.Struct, frozen=True):
     new: Mapping[str, Table]
 
 
-def used(contract: Contract, part: str) -> set[str]:
-    """Code tables the inputs, or the outputs, of a contract use. The frame counts as input."""
-    roots = [getattr(entry, part) for entry in contract.transactions.values()]
-    lines = [line for root in roots for line in _lines(root)]
-    lines += list(contract.bus.request.values()) if part == "input" else []
-    return {line.partition("codes ")[2].split()[0] for line in lines if "| codes " in line}
+def asked(contract: Contract) -> set[str]:
+    """Code tables that requests use, their frame included."""
+    inputs = [entry.input for entry in contract.transactions.values()]
+    return _tables([*contract.bus.request.values(), *_all_lines(inputs)])
+
+
+def told(contract: Contract) -> set[str]:
+    """Code tables that replies use, and the files that come with them."""
+    entries = contract.transactions.values()
+    return _tables(_all_lines([tree for entry in entries for tree in (entry.output, entry.file)]))
+
+
+def _tables(lines: Iterable[str]) -> set[str]:
+    return {line.partition("| codes ")[2].split()[0] for line in lines if "| codes " in line}
+
+
+def _all_lines(trees: Iterable[Tree]) -> list[str]:
+    return [line for tree in trees for line in _lines(tree)]
 
 
 def _lines(tree: Tree) -> Iterator[str]:

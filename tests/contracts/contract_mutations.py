@@ -251,6 +251,7 @@ MUTATIONS = [
     Mutation("request_required", under("bus", "request", wanted=lambda t: "required" not in t),
              rewritten(lambda line: f"{line} | required")),
     Mutation("reply_removed", fields("output", lambda _: True), drop),
+    Mutation("reply_removed", fields("file", lambda _: True), drop),
     Mutation("reply_removed", trees("output", lambda _: True), drop),
     Mutation("reply_removed", under("bus", "reply"), drop),
     Mutation("reply_may_lack", fields("output", always),

@@ -7,6 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from bus.command_line import ExitCode, main
+from producers.contracts.structure import requested
 from schemas.catalogue import load
 from schemas.examples import example_input, example_output
 
@@ -15,7 +16,7 @@ def test_every_transaction_has_its_schemas(tmp_path: Path) -> None:
     assert main(["schema", "export", "--all", str(tmp_path), "--profile", "hunan"]) == ExitCode.OK
     catalogue = load("hunan")
     examples = {"input": example_input, "output": example_output}
-    for infno in catalogue.infnos():
+    for infno in (one.infno for one in requested(catalogue)):
         for part, example in examples.items():
             schema = json.loads((tmp_path / f"schemas/{infno}.{part}.json").read_text("utf-8"))
             assert schema["$id"] == f"urn:yibao-bus:hunan:{infno}:{part}"
@@ -23,6 +24,7 @@ def test_every_transaction_has_its_schemas(tmp_path: Path) -> None:
                 message = example(catalogue[infno])
                 assert list(Draft202012Validator(schema).iter_errors(message)) == []
     assert not (tmp_path / "schemas/1191.input.json").exists()
+    assert (tmp_path / "transactions/2207.html").exists()
     assert json.loads((tmp_path / "asyncapi.json").read_text("utf-8"))["asyncapi"] == "3.0.0"
     assert json.loads((tmp_path / "contract.json").read_text("utf-8"))["profile"] == "hunan"
 
@@ -34,12 +36,14 @@ def test_a_second_export_replaces_the_first(
     assert main(["schema", "export", "--all", str(folder)]) == ExitCode.OK
     before = {file.name: file.read_text("utf-8") for file in folder.rglob("*.json")}
     (folder / "schemas/0000.input.json").write_text("{}", "utf-8")
+    (folder / "transactions/0000.html").write_text("", "utf-8")
     (folder / "notes.txt").write_text("ours", "utf-8")
     capsys.readouterr()
     assert main(["schema", "export", "--all", str(folder), "--json"]) == ExitCode.OK
     files = json.loads(capsys.readouterr().out)["files"]
     assert {Path(name).name for name in files} >= set(before)
     assert {file.name: file.read_text("utf-8") for file in folder.rglob("*.json")} == before
+    assert not (folder / "transactions/0000.html").exists()
     assert (folder / "notes.txt").read_text("utf-8") == "ours"
 
 
