@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 import uvloop
 
-from bench import cancellation, proc, report
+from bench import cancellation, proc, report, upload
 from bench.driver import driver_call, httpx_call
 from bench.load import Load, LoadError, Window, drive
 from bench.result import Cancellation, Job, Result, Slow, bars, figures, ratio
@@ -159,7 +159,7 @@ async def measure(plan: Plan, stand: Stand, given: argparse.Namespace) -> Result
         for name in found
         if name != "worker" and "worker" in found
     }
-    slow = churn = None
+    slow = churn = cost = None
     if given.only != "peers":
         slow = Slow(
             figures=figures(await run.slow_gateway()),
@@ -168,6 +168,8 @@ async def measure(plan: Plan, stand: Stand, given: argparse.Namespace) -> Result
         churn = await run.cancelled_calls()
         ratios["slow_to_limit"] = round(slow.figures.per_s / slow.limit_per_s, 3)
         ratios["served_after_churn"] = churn.driver.served / churn.driver.of
+        cost = upload.measure()
+        ratios["upload_to_struct"] = cost.ratio
     judged = bars(ratios)
     return Result(
         at=at,
@@ -180,6 +182,7 @@ async def measure(plan: Plan, stand: Stand, given: argparse.Namespace) -> Result
         stages_ms=run.stages_ms,
         slow=slow,
         cancellation=churn,
+        upload=cost,
         ratios=ratios,
         bars=judged,
         ok=all(bar.holds for bar in judged),

@@ -19,6 +19,7 @@ BAR_NAMES = {
     "worker_to_faststream": "requests per second, worker : (b)",
     "slow_to_limit": "requests per second at the slow gateway : latency limit",
     "served_after_churn": "plain calls served after the cancellation churn",
+    "upload_to_struct": "checking and encoding a 2301 of 100 rows, beside a Struct made by hand",
 }
 
 
@@ -86,6 +87,15 @@ def document(result: Result) -> str:
                 f"Cancellation churn: {ours.cancelled} calls cancelled on the driver, afterwards "
                 f"{ours.served} of {ours.of} served; the control (httpx's own pool, "
                 f"{control.cancelled} cancelled): {control.served} of {control.of}."
+            ),
+        ]
+    if result.upload:
+        cost = result.upload
+        rows += [
+            "",
+            (
+                f"A 2301 of {cost.message_bytes} bytes: {cost.ours_us:.0f} us CPU to check and "
+                f"encode, {cost.struct_us:.0f} us with a msgspec Struct that knows lengths only."
             ),
         ]
     return "\n".join(rows)

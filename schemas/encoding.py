@@ -48,3 +48,45 @@ def compile_dress(root: Node) -> Dress:
         return row(rows[0]) if single and len(rows) == 1 else [row(one) for one in rows]
 
     return dress_node
+
+
+def compile_ready(root: Node) -> Callable[[Json], bool]:
+    """A function that tells whether the nodes of a checked input have the shape they go out in, so
+    that only empty values could need dressing."""
+    below = [(child.name, compile_ready(child)) for child in root.nodes]
+    is_own = not root.single and not any(field.sent for field in root.fields)
+    repeat = root.repeat
+
+    def is_row_ready(row: Json) -> bool:
+        return all(is_child_ready(row[name]) for name, is_child_ready in below if name in row)
+
+    def is_ready(value: Json) -> bool:
+        if type(value) is not (list if repeat else dict) or not is_own:
+            return False
+        if not below:
+            return True
+        return all(map(is_row_ready, value)) if repeat else is_row_ready(value)
+
+    return is_ready
+
+
+def compile_full(root: Node) -> Callable[[Json], bool]:
+    """A function that tells whether nothing in a ready input is empty (or nought)."""
+    below = [(child.name, compile_full(child)) for child in root.nodes]
+
+    def is_full(value: Json) -> bool:
+        rows = value if type(value) is list else [value]
+        if not all(map(all, map(dict.values, rows))):
+            return False
+        for name, is_child_full in below:
+            if not all(is_child_full(row[name]) for row in rows if name in row):
+                return False
+        return True
+
+    return is_full
+
+
+def needles(root: Node) -> tuple[bytes, ...]:
+    """What the JSON of an input holds when one of its numbers is empty."""
+    names = {field.name for _, node in root.walk() for field in node.fields if field.is_numeric}
+    return tuple(b'"%b":""' % name.encode() for name in sorted(names))

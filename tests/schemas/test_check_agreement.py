@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from schemas.catalogue import load
+from schemas.compiler import COLUMN_MIN
 from schemas.jsontext import JsonTextError, decode, encode
 from schemas.transaction import Transaction
 from schemas.walker import list_faults
@@ -61,6 +62,39 @@ def test_they_agree_on_every_transaction_of_every_profile(data: st.DataObject) -
     transaction = catalogue[data.draw(st.sampled_from(catalogue.infnos()))]
     value = data.draw(spoiled(transaction.inputs, transaction.codes))
     assert transaction.accepts(value) == walker_accepts(transaction, value)
+
+
+MANY = transaction_of(
+    """
+[input."rows[]"]
+cnt = "数量 | number 6,4 | required"
+amt = "金额 | amount 6,2"
+whole = "整数 | whole 2 | required"
+day = "日期 | date | required"
+moment = "时间 | time"
+area = "扩展 | any 10"
+kind = "类型 | text 3 | codes mdtrt_cert_type"
+card = "卡号 | text 4 | required when kind=03"
+[input."rows.parts[]?"]
+pric = "单价 | number 6,4 | required"
+"""
+)
+
+
+@settings(max_examples=300)
+@given(st.lists(spoiled(MANY.inputs.node("rows"), MANY.codes), min_size=COLUMN_MIN, max_size=8))
+def test_many_rows_are_judged_as_each_of_them_is(rows: list[Any]) -> None:
+    value = {"rows": rows}
+    assert MANY.accepts(value) == walker_accepts(MANY, value)
+
+
+@pytest.mark.parametrize("name", ["cnt", "amt", "whole"])
+def test_two_numbers_in_one_text_are_not_taken_for_two_rows(name: str) -> None:
+    row = right_input(MANY)["rows"][0]
+    rows = [dict(row) for _ in range(COLUMN_MIN)]
+    assert MANY.accepts({"rows": rows})
+    for spoilt in ("1\n1", "\n1", "1\n", "\n"):
+        assert not MANY.accepts({"rows": [*rows, {**row, name: spoilt}]})
 
 
 @settings(max_examples=200)
