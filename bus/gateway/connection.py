@@ -5,8 +5,10 @@ nothing behind. Everything else aborts it.
 """
 
 import asyncio
+import os
 import select
 import socket
+import struct
 from collections.abc import Callable
 from typing import cast
 
@@ -19,6 +21,10 @@ from bus.gateway.wire import RawAnswer
 TCP_IDLE_S = 30
 """Idle seconds before TCP keep-alive probes: a firewall between hospital and centre drops silent
 connections (often after 60 s) while the centre may take 600 s to answer."""
+NO_LINGER = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+"""SO_LINGER of a socket whose close throws away what has not arrived. Without it the kernel goes on
+delivering a request for minutes after we gave up on it: the centre could then commit it later than
+anybody reckons with."""
 
 
 class AnswerLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -188,12 +194,15 @@ class Connection(asyncio.Protocol):
         return None
 
     def abort(self) -> None:
-        """Drop it at once, unsent bytes included."""
+        """Drop it at once, unsent bytes included, also those the kernel has already."""
         waiter, self._waiter = self._waiter, None
+        if self._transport is None:
+            return
         if waiter is not None:
             waiter.cancel()
-        if self._transport is not None:
-            self._transport.abort()
+            sock = self._transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+        self._transport.abort()
 
     def close(self) -> None:
         """End an idle connection politely."""

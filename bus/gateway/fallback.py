@@ -5,15 +5,17 @@ signals move the line. The line is drawn when a connection is handed to the requ
 the first byte: conservative.
 """
 
+import socket
 import ssl
 from contextvars import ContextVar
 from types import SimpleNamespace
 
 import aiohttp
 import httpx
+from aiohttp.connector import AddrInfoType
 from httpx_aiohttp import AiohttpTransport
 
-from bus.gateway.connection import AnswerLimits
+from bus.gateway.connection import NO_LINGER, AnswerLimits
 from bus.gateway.limits import Slots
 from bus.gateway.line import Line, TransportFault, connect_fault, line_of
 from bus.gateway.transport import WAITERS_MAX, take_slot
@@ -51,6 +53,7 @@ class TracedAiohttpTransport(httpx.AsyncBaseTransport):
             keepalive_timeout=self._keepalive_s,
             use_dns_cache=False,
             happy_eyeballs_delay=None,
+            socket_factory=_socket,
         )
         return aiohttp.ClientSession(
             connector=connector,
@@ -110,6 +113,14 @@ class TracedAiohttpTransport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self._inner.aclose()
+
+
+def _socket(address: AddrInfoType) -> socket.socket:
+    """Its close throws away what has not arrived: the library does not tell us when it gives up."""
+    family, kind, protocol, _, _ = address
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+    return made
 
 
 def _trace() -> aiohttp.TraceConfig:

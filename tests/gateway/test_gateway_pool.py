@@ -15,6 +15,7 @@ from tests.gateway.gateway_fault_server import (
     eventually,
     well_behaved,
 )
+from tests.network.fault_proxy import through_proxy
 
 
 async def one_answer_then_close(peer: Peer) -> None:
@@ -265,3 +266,17 @@ async def test_a_closed_driver_keeps_no_connection(
     assert isinstance(await gateway.call(call(1)), Answered)
     await gateway.close()
     await eventually(lambda: server.open == 0)
+
+
+async def test_a_request_that_was_given_up_never_arrives_later(
+    server: FaultServer, make_gateway: MakeGateway
+) -> None:
+    async with through_proxy(f"http://127.0.0.1:{server.port}/") as (proxy, url):
+        gateway = make_gateway(url=url)
+        assert isinstance(await gateway.call(call(1)), Answered)
+        proxy.out.hold()
+        assert await gateway.call(call(2, deadline_s=0.2)) == MaybeSent(reason="read_timeout")
+        await eventually(lambda: proxy.deserted == 1)
+        proxy.heal()
+        await eventually(lambda: server.open == 0)
+    assert server.bodies == [call(1).body]

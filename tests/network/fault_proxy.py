@@ -13,6 +13,8 @@ from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
 PIECE_BYTES = 65_536
+ACCEPT_TURNS = 4
+"""Turns of the loop from accepting a connection to its first task, and one."""
 NO_LINGER = struct.pack("ii", 1, 0)
 """SO_LINGER of a socket whose close is a reset."""
 
@@ -83,12 +85,23 @@ class End:
 class Connection:
     """One connection through the proxy."""
 
-    def __init__(self, client: asyncio.StreamWriter, server: asyncio.StreamWriter) -> None:
+    def __init__(
+        self,
+        near: asyncio.StreamReader,
+        client: asyncio.StreamWriter,
+        server: asyncio.StreamWriter,
+    ) -> None:
+        self._near = near
         self.client, self.server = End(client), End(server)
         self.answered = False
         """Whether the server has said anything on it."""
         self.deaf = False
         """Whether the next thing the server says resets it instead of reaching the client."""
+
+    @property
+    def deserted(self) -> bool:
+        """Whether the client has ended its side, or reset it."""
+        return self._near.at_eof() or self._near.exception() is not None
 
     def reset(self) -> None:
         """RST to both ends; what is under way is lost."""
@@ -119,6 +132,11 @@ class FaultProxy:
     def connections(self) -> int:
         """How many are open."""
         return len(self._open)
+
+    @property
+    def deserted(self) -> int:
+        """How many of them their client has left, though the way may not let that be known."""
+        return sum(one.deserted for one in self._open)
 
     # -- faults ----------------------------------------------------------------------------------
 
@@ -161,6 +179,8 @@ class FaultProxy:
         """End everything."""
         if self._server is not None:
             self._server.close()
+        for _ in range(ACCEPT_TURNS):  # what was accepted a moment ago begins
+            await asyncio.sleep(0)
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -191,7 +211,7 @@ class FaultProxy:
         except OSError:
             End(client).reset()
             return
-        one = Connection(client, server)
+        one = Connection(near, client, server)
         self._open.add(one)
         ways = [
             asyncio.create_task(_carry(near, one.server, self.out, self._on_the_way_out(one))),
@@ -202,11 +222,11 @@ class FaultProxy:
         except OSError:
             one.reset()
         finally:
+            server.transport.abort()  # before anything that may be cancelled
+            self._open.discard(one)
             for way in ways:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
-            self._open.discard(one)
-            server.transport.abort()
 
     def _on_the_way_out(self, one: Connection) -> Callable[[bytes], bool]:
         def look(data: bytes) -> bool:
@@ -240,6 +260,8 @@ async def _carry(
             return
         for piece in way.pieces(data):
             await way.passage()
+            if (gone := reader.exception()) is not None:
+                raise gone  # after a reset TCP delivers nothing more either
             await to.say(piece)
     await way.passage()
     to.finish()

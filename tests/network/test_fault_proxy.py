@@ -1,12 +1,14 @@
 """The proxy does to a connection what it says, and nothing else."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.network.fault_proxy import FaultProxy, fault_proxy, reused, through_proxy
+from tests.gateway.gateway_fault_server import eventually
+from tests.network.fault_proxy import NO_LINGER, FaultProxy, fault_proxy, reused, through_proxy
 
 LONG = bytes(range(256)) * 4096
 
@@ -17,9 +19,11 @@ class Echo:
     def __init__(self) -> None:
         self.heard: list[bytes] = []
         self.ends: asyncio.Queue[str] = asyncio.Queue()
+        self.tasks: set[asyncio.Task[None] | None] = set()
         self.port = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.tasks.add(asyncio.current_task())
         try:
             while data := await reader.read(65_536):
                 self.heard.append(data)
@@ -40,6 +44,7 @@ async def echo() -> AsyncIterator[Echo]:
     one.port = server.sockets[0].getsockname()[1]
     yield one
     server.close()
+    await asyncio.gather(*(task for task in one.tasks if task))
 
 
 @pytest.fixture
@@ -127,6 +132,21 @@ async def test_a_way_that_is_held_lets_nothing_through_and_loses_nothing(
         assert echo.heard == [b"hello"]
         proxy.heal()
         assert await reader.read() == b"onebye"
+
+
+async def test_what_was_held_is_not_delivered_after_its_sender_has_reset_the_connection(
+    proxy: FaultProxy, echo: Echo
+) -> None:
+    async with client(proxy) as (_, writer):
+        proxy.out.hold()
+        writer.write(b"one")
+        sock = writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+        writer.transport.abort()
+        await eventually(lambda: proxy.deserted == 1)
+        proxy.heal()
+        assert await echo.ends.get() == "reset"
+    assert echo.heard == [b"hello"]
 
 
 async def test_the_ways_are_held_one_by_one(proxy: FaultProxy, echo: Echo) -> None:
