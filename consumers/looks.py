@@ -18,11 +18,15 @@ from schemas.jsontext import JsonTextError, reread
 from schemas.views import Keys
 
 VISITS_MAX = 20
-"""Visits of one person examined in one look; a person has a handful in the window."""
+"""Visits of one person examined in one look; a person has a handful in the window. What was not
+examined is not absent: then the look has failed."""
 SETTLEMENTS_MAX = 20
 SETTLEMENT_QUERY = "5203"
 """What settles or cancels is recognised by it; other money (an online order) is for a person."""
-REFUNDED = "1"
+REFUNDED = {"0": False, "1": True}
+"""refd_setl_flag"""
+ROW_MARKS = {"5201": {"mdtrt_id"}, "5204": {"setl_id", "feedetl_sn"}, "5303": {"mdtrt_id"}}
+"""Fields every row of the answer has; they may be empty."""
 MED_TYPE_DEFAULT = "11"
 """5201 demands a med_type; a registration (2201) has none yet, 11 is the ordinary outpatient."""
 
@@ -75,49 +79,71 @@ async def look(case: Case, chain: tuple[str, ...]) -> Sight:
 
 
 async def rows(case: Case, infno: str, data: dict[str, Any], node: str) -> list[dict[str, Any]]:
-    """Rows of a query's answer; a refusal that means *not found* is no rows."""
+    """Rows of a query's answer; a refusal that means *not found* is no rows. A row without the
+    fields that every row of this query has is none of its rows: the look is blind."""
+    found = listed(await answered(case, infno, data), node)
+    if not all(ROW_MARKS[infno] <= row.keys() for row in found):
+        raise Blind(Seen.FAILED)
+    return found
+
+
+async def answered(case: Case, infno: str, data: dict[str, Any]) -> Any:
+    """The decoded output of a query; ``None`` where the centre found nothing."""
     answer = await case.query(infno, data)
     if isinstance(answer, Accepted):
-        output = reread(answer.output)
-        if isinstance(output, list):
-            return [row for row in output if isinstance(row, dict)]
-        return rows_of(output, node)
+        return reread(answer.output)
     if isinstance(answer, Refused) and answer.kind == "not_found":
-        return []
+        return None
     raise Blind(Seen.NOT_SENT if isinstance(answer, NeverSent | Denied) else Seen.FAILED)
+
+
+def listed(output: Any, node: str) -> list[dict[str, Any]]:
+    """The rows in an output. An output without any is empty; one in another shape says nothing of
+    what the centre has, so it is not taken for *nothing*."""
+    found = output[node] if isinstance(output, dict) and node in output else output
+    if found in (None, "", {}, []):
+        return []
+    if isinstance(found, dict) and found is not output:
+        return [found]
+    if isinstance(found, list) and all(isinstance(row, dict) and row for row in found):
+        return found
+    raise Blind(Seen.FAILED)
 
 
 async def settlement(case: Case, psn_no: str, setl_id: str, mdtrt_id: str) -> dict[str, Any]:
-    """The output of 5203, {} when the centre knows no such settlement."""
+    """The output of 5203, {} when the centre says that it knows no such settlement."""
     asked = {"data": {"psn_no": psn_no, "setl_id": setl_id, "mdtrt_id": mdtrt_id}}
-    answer = await case.query("5203", asked)
-    if isinstance(answer, Accepted):
-        output = reread(answer.output)
-        return output if isinstance(output, dict) else {}
-    if isinstance(answer, Refused) and answer.kind == "not_found":
+    output = await answered(case, "5203", asked)
+    if output is None:
         return {}
-    raise Blind(Seen.NOT_SENT if isinstance(answer, NeverSent | Denied) else Seen.FAILED)
+    if not isinstance(output, dict) or len(listed(output, "setlinfo")) != 1:
+        raise Blind(Seen.FAILED)
+    return output
 
 
 async def look_settle(case: Case, chain: tuple[str, ...]) -> Sight:
     """2102, 2207, 2304: the visit's rows name their setl_id (5204), 5203 names the msgid."""
     subject = case.subject
     visits = [subject.mdtrt_id] if subject.mdtrt_id else await visits_of(case, chain)
+    whole = len(visits) <= VISITS_MAX
     for mdtrt_id in visits[:VISITS_MAX]:
         asked = {"data": {"psn_no": subject.psn_no, "mdtrt_id": mdtrt_id}}
         found = await rows(case, "5204", asked, "data")
         setl_ids = sorted({str(row.get("setl_id") or "") for row in found} - {""})
+        whole = whole and len(setl_ids) <= SETTLEMENTS_MAX
         for setl_id in setl_ids[:SETTLEMENTS_MAX]:
             output = await settlement(case, subject.psn_no, setl_id, mdtrt_id)
             info = first_row(output, "setlinfo")
+            if output and not info.get("medins_setl_id"):
+                raise Blind(Seen.FAILED)  # it may be ours
             if info.get("medins_setl_id") == case.record.msgid:
                 return settled_sight(output, info)
-    return Sight(Seen.ABSENT)
+    return Sight(Seen.ABSENT if whole else Seen.FAILED)
 
 
 def settled_sight(output: dict[str, Any], info: dict[str, Any]) -> Sight:
     """A found settlement: live, or taken back. 5203 names two amounts otherwise than the reply."""
-    if str(info.get("refd_setl_flag", "0")) == REFUNDED:
+    if refunded(info):
         return Sight(Seen.UNDONE)
     adopted = dict(info)
     adopted.setdefault("psn_part_amt", info.get("psn_pay", ""))
@@ -126,12 +152,23 @@ def settled_sight(output: dict[str, Any], info: dict[str, Any]) -> Sight:
     return Sight(Seen.DONE, {"setlinfo": adopted, "setldetail": rows_of(output, "setldetail")})
 
 
+def refunded(info: dict[str, Any]) -> bool:
+    """Whether a settlement was taken back, which its 5203 has to say."""
+    flag = REFUNDED.get(str(info.get("refd_setl_flag")))
+    if flag is None:
+        raise Blind(Seen.FAILED)
+    return flag
+
+
 async def visits_of(case: Case, chain: tuple[str, ...]) -> list[str]:
     """Visits of the person around the call (5201), where no mdtrt_id was known before it."""
     if "5201" not in chain:
         raise Blind(Seen.FAILED)
     found = await rows(case, "5201", {"data": {**window(case), **med_type(case)}}, "mdtrtinfo")
-    return [str(row["mdtrt_id"]) for row in found if row.get("mdtrt_id")]
+    visits = [str(row.get("mdtrt_id") or "") for row in found]
+    if not all(visits):
+        raise Blind(Seen.FAILED)
+    return visits
 
 
 def window(case: Case) -> dict[str, Any]:
@@ -161,8 +198,7 @@ async def look_cancel(case: Case, chain: tuple[str, ...]) -> Sight:
     info = first_row(output, "setlinfo")
     if not info:
         return Sight(Seen.FAILED)
-    refunded = str(info.get("refd_setl_flag", "0")) == REFUNDED
-    return Sight(Seen.DONE, {"setlinfo": info}) if refunded else Sight(Seen.ABSENT)
+    return Sight(Seen.DONE, {"setlinfo": info}) if refunded(info) else Sight(Seen.ABSENT)
 
 
 async def look_admission(case: Case, chain: tuple[str, ...]) -> Sight:
@@ -195,7 +231,8 @@ async def look_rows(case: Case, chain: tuple[str, ...]) -> Sight:
     wanted = {str(row.get("feedetl_sn", "")) for row in sent}
     subject = case.subject
     asked = {"data": {"psn_no": subject.psn_no, "mdtrt_id": subject.mdtrt_id}}
-    found = [r for r in await rows(case, "5204", asked, "data") if r.get("feedetl_sn") in wanted]
+    there = await rows(case, "5204", asked, "data")
+    found = [row for row in there if str(row["feedetl_sn"]) in wanted]
     if not found:
         return Sight(Seen.ABSENT)
     if {str(row["feedetl_sn"]) for row in found} != wanted:

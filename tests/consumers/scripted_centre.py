@@ -92,11 +92,16 @@ class ScriptedCentre:
     def __init__(self) -> None:
         self.calls: list[dict[str, Any]] = []
         self._script: dict[str, list[Say]] = {}
+        self._always: dict[str, Say] = {}
 
     def will(self, infno: str, *says: Say | Outcome) -> None:
         """What the next calls of ``infno`` get, in this order."""
         lines = self._script.setdefault(infno, [])
         lines += [say if callable(say) else _saying(say) for say in says]
+
+    def always(self, infno: str, say: Say | Outcome) -> None:
+        """What all calls of ``infno`` get that the script does not provide for."""
+        self._always[infno] = say if callable(say) else _saying(say)
 
     def heard(self, infno: str) -> list[dict[str, Any]]:
         """The calls of one transaction."""
@@ -107,7 +112,8 @@ class ScriptedCentre:
         envelope = json.loads(call.body)
         self.calls.append(envelope)
         waiting = self._script.get(call.infno)
-        said = (waiting.pop(0) if waiting else self._usual)(envelope)
+        say = waiting.pop(0) if waiting else self._always.get(call.infno, self._usual)
+        said = say(envelope)
         return said if isinstance(said, Outcome) else await said
 
     async def close(self) -> None:

@@ -33,12 +33,12 @@ LOST = MaybeSent(reason="read_timeout")
 
 def found_by_5203(msgid: str, **changed: Any) -> Any:
     """What 5203 says of the settlement with this number."""
-    return accepted(settlement({"msgid": msgid}, **changed))
+    return accepted(settlement({"msgid": msgid}, refd_setl_flag="0", **changed))
 
 
 def sees(centre: ScriptedCentre, msgid: str) -> None:
     """The next look finds the settlement in effect."""
-    centre.will("5204", accepted([{"setl_id": "S1"}]))
+    centre.will("5204", accepted([{"feedetl_sn": "F1", "setl_id": "S1"}]))
     centre.will("5203", found_by_5203(msgid))
 
 
