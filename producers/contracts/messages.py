@@ -13,6 +13,11 @@ CORRELATION = {
     "`correlation_id` comes back unchanged as well.",
 }
 
+_PROPERTIES = """\
+AMQP properties: `user_id` is the broker user (without it nobody's request), `reply_to` where the
+reply goes, `type` the transaction number, `correlation_id` comes back, `content_type`
+application/json, `delivery_mode` 2. AMQP 属性：`user_id` 必须为登录用户。
+"""
 _KEY_SCHEMA = {
     "type": "string",
     "pattern": f"^{KEY_PATTERN.pattern}$",
@@ -26,6 +31,7 @@ def traits() -> dict[str, Any]:
     """What all requests, and all replies, have in common."""
     return {
         "request": {
+            "description": _PROPERTIES,
             "headers": {
                 "type": "object",
                 "properties": {

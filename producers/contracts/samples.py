@@ -10,7 +10,7 @@ from schemas.examples import example_input, example_output
 from schemas.outcomes import outcome
 from schemas.transaction import Transaction
 
-TENANT = "H53010200001"
+TENANT, USER = "H53010200001", "his-h53010200001"
 INSURED_PLACE = "530102"
 
 

@@ -121,8 +121,8 @@ def requested_from_his(one: Transaction) -> bool:
 
 
 def columns(field: Field) -> str:
-    """What a data file's line says of a field beside its label, its remark and the old names by
-    which the centre may still call it: no HIS sees those."""
+    """What a data file's line says of a field beside its label, its remark and the names by
+    which a centre may call it: no HIS sees those."""
     parts = [field.type_text]
     if field.when is not None:
         parts.append(f"required when {field.when.field}={','.join(field.when.values)}")

@@ -136,16 +136,25 @@ def _examples(one: Transaction) -> Iterator[Html]:
     lines = {
         "exchange": topology.REQUESTS_EXCHANGE,
         "routing key": topology.request_key(one.infno, samples.TENANT),
+        "mandatory": "true",
+        "content_type": "application/json",
+        "delivery_mode": "2",
+        "correlation_id": asked["idempotency-key"],
         "reply_to": asked.pop("reply_to"),
         "type": one.infno,
+        "user_id": samples.USER,
         **{f"header {name}": value for name, value in asked.items()},
     }
     yield _heading("request")
     yield from _message("request", lines, samples.request(one))
     told = samples.headers(one, asked=False)
     yield _heading("reply")
-    heads = {f"header {name}": value for name, value in told.items()}
-    yield from _message("reply", {"type": one.infno, **heads}, samples.reply(one))
+    lines = {
+        "correlation_id": told["idempotency-key"],
+        "type": one.infno,
+        **{f"header {name}": value for name, value in told.items()},
+    }
+    yield from _message("reply", lines, samples.reply(one))
 
 
 def _message(name: str, lines: dict[str, str], body: Json) -> Iterator[Html]:
