@@ -11,6 +11,7 @@ from bus.config.reference import example_toml
 from bus.lifecycle.record import FINAL, State
 from bus.lifecycle.table import TABLE
 from bus.metrics import declared
+from scripts import open_questions
 
 BLOCK = r"(<!-- drawn: {name} -->\n).*?(<!-- end -->)"
 
@@ -27,6 +28,8 @@ def drawn() -> dict[str, dict[str, str]]:
     return {
         "docs/metrics.md": {"metrics": metrics_table()},
         "docs/life-of-a-request.md": {"diagram": diagram(), "transitions": transitions()},
+        "docs/open-questions.md": open_questions.parts("en"),
+        "docs/open-questions.zh-CN.md": open_questions.parts("zh"),
         "docs/configuration.md": {"example": f"```toml\n{example_toml()}```\n"},
     }
 

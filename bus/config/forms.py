@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable
 from urllib.parse import SplitResult, urlsplit
 
-INFNO = re.compile(r"[0-9]{4,6}[A-Z]?")
-"""Transaction numbers: 2207, 2203A, 100001 (the catalogue's own)."""
+INFNO = re.compile(r"[0-9]{4,6}[A-Z]?|D[0-9]{3}|rxSetlStockQuery")
+"""Transaction numbers: 2207, 2203A, 100001, and the e-prescriptions' D001 and rxSetlStockQuery."""
 
 TENANT = re.compile(r"[A-Z0-9]{12}")
 """fixmedins_code: 12 characters; the first part of every msgid."""
