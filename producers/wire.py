@@ -19,7 +19,7 @@ ANSWER_S = 180.0
 """Default wait for the reply after the deadline: a money call may last 120 s at the centre, then
 the bus tries 25 s to resolve a doubt before it says ``in_doubt``; the rest is margin."""
 
-_INFNO = re.compile(r"[0-9A-Za-z]{4,16}")
+_INFNO = re.compile(r"[0-9A-Z]{4,8}|rxSetlStockQuery")
 _encoder = msgspec.json.Encoder(decimal_format="string", order=None)
 _sorted_encoder = msgspec.json.Encoder(decimal_format="string", order="sorted")
 _any_decoder = msgspec.json.Decoder(float_hook=Decimal)
