@@ -12,7 +12,7 @@ import msgspec
 from schemas.codes import CodeTables
 from schemas.data_files import Table, read
 from schemas.faulty_data import CatalogueError
-from schemas.fields import Field, amend, parse_line
+from schemas.fields import Field, amend, is_whole_line, parse_line
 from schemas.nodes import Node, Place, read_tree
 from schemas.profile import Change, Profile, load_profile
 from schemas.transaction import MONEY, Facts, Lane, Transaction, Where
@@ -191,7 +191,7 @@ def _trees(infno: str, section: Table, file: str, profile: Profile) -> dict[str,
 def _changed(root: Node, change: Change, file: str, infno: str) -> Node:
     """The tree with a profile's columns; a field that is nowhere is a fault of the profile."""
     lines = dict(change.fields)
-    new = {name: line for name, line in lines.items() if _is_whole_line(line)}
+    new = {name: line for name, line in lines.items() if is_whole_line(line)}
     met: set[str] = set()
     try:
         root = _visited(root, change, root.name, met, new)
@@ -205,15 +205,6 @@ def _changed(root: Node, change: Change, file: str, infno: str) -> Node:
         what = f"there is no list {change.node!r} in the {change.part}"
         raise CatalogueError(file, f"changes for {infno}", what)
     return root
-
-
-def _is_whole_line(line: str) -> bool:
-    """Whether a change describes the whole field: its first column is a label, not a trait."""
-    try:
-        parse_line("x", line)
-    except ValueError:
-        return False
-    return True
 
 
 def _visited(node: Node, change: Change, path: str, met: set[str], new: dict[str, str]) -> Node:

@@ -107,6 +107,15 @@ def amend(field: Field, line: str) -> Field:
     return msgspec.structs.replace(field, **traits)
 
 
+def is_whole_line(line: str) -> bool:
+    """Whether a line describes a whole field: its first column is a label, not a trait."""
+    try:
+        _trait(line.partition("|")[0].strip())
+    except ValueError:
+        return True
+    return False
+
+
 def _traits(columns: list[str]) -> dict[str, object]:
     found: dict[str, object] = {}
     for column in columns:

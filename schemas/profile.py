@@ -1,8 +1,9 @@
 """Regional profiles: what one place does differently from the national specification, as data.
 
 ``data/profiles/<name>.toml`` names the profile it ``inherits`` and holds only the differences:
-tables are merged key by key, anything else is replaced, and ``replace = ["paths"]`` drops an
-inherited table first. An institution's overrides have the same form and come last.
+tables are merged key by key, ``changes`` are added to the inherited ones, anything else is
+replaced, and ``replace = ["paths"]`` drops what is inherited first. An institution's overrides
+have the same form and come last.
 """
 
 from collections.abc import Mapping
@@ -138,6 +139,9 @@ def _merged(base: Table, over: Table) -> Table:
     replaced = over.pop("replace", [])
     out = {key: value for key, value in base.items() if key not in replaced}
     for key, value in over.items():
+        if key == "changes" and isinstance(value, list):
+            out[key] = [*out.get(key, []), *value]
+            continue
         both = isinstance(value, Mapping) and isinstance(out.get(key), Mapping)
         out[key] = _merged(dict(out[key]), dict(value)) if both else value
     return out

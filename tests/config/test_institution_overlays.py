@@ -69,3 +69,15 @@ def test_a_faulty_file_is_named(tmp_path: Path, setting: str, text: str, said: s
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"none\.toml cannot be read"):
         catalogue_for(institution(overlay=str(tmp_path / "none.toml")))
+
+
+@pytest.mark.parametrize("page", ["catalogue.md", "catalogue.zh-CN.md"])
+def test_the_example_of_the_document_works(tmp_path: Path, page: str) -> None:
+    text = (Path(__file__).parents[2] / "docs" / page).read_text("utf-8")
+    example = text.partition("```toml\n")[2].partition("```")[0]
+    file = tmp_path / "ours.toml"
+    file.write_text(example, "utf-8")
+    catalogue = catalogue_for(institution(overlay=str(file)))
+    assert catalogue["2301"].rows_max == 50
+    assert catalogue["2207"].inputs.node("data").field("invono").required
+    assert catalogue["4701"].inputs.node("coursrinfo").single

@@ -97,6 +97,16 @@ def test_a_table_may_be_replaced_as_a_whole() -> None:
     assert ours.path("2207") == "/bus"
 
 
+def test_changes_of_an_institution_come_on_top_of_those_of_its_place() -> None:
+    own = {"infnos": ["2207"], "fields": {"invono": "required | text 12"}}
+    ours = load("hunan", {"changes": [own]})["2207"].inputs.node("data")
+    assert (ours.field("invono").required, ours.field("invono").length) == (True, 12)
+    assert ours.field("invono").label == "发票号"
+    assert ours.field("certno").required
+    alone = load("hunan", {"replace": ["changes"], "changes": [own]})["2207"].inputs.node("data")
+    assert not alone.field("certno").required
+
+
 def test_a_change_may_add_a_field_or_replace_its_line() -> None:
     change = {
         "infnos": ["2207"],
