@@ -13,7 +13,6 @@ import difflib
 import importlib
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from enum import IntEnum
 from importlib import metadata, util
@@ -26,7 +25,7 @@ from bus.broker.errors import BrokerRefusedError
 from bus.broker.port import PublishFailedError
 from bus.config.faults import ConfigError, SettingsError
 from bus.journal.port import JournalUnavailableError
-from bus.masking import masked_text
+from bus.masking import masked_error, masked_text, trace_of
 
 
 class ExitCode(IntEnum):
@@ -210,13 +209,13 @@ def _unknown(word: str) -> CommandError:
 def _report(error: Exception) -> ExitCode:
     """Print the error in words and choose the exit code."""
     if os.environ.get("YIBAO_DEBUG") == "1":
-        sys.stderr.write(masked_text("".join(traceback.format_exception(error))))
+        sys.stderr.write(trace_of(error) + "\n")
     if isinstance(error, ConfigError):
         return _report_config(error)
     if isinstance(error, CommandError):
         _print_error(error.en, error.zh)
         return error.code
-    what = masked_text(f"{type(error).__name__}: {error}".rstrip(": "))
+    what = masked_error(error)
     if isinstance(error, SettingsError):
         _print_error(f"a setting cannot be used: {masked_text(str(error))}", "配置项不可用")
         return ExitCode.USAGE

@@ -11,7 +11,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from bus.masking import masked, masked_text
+from bus.masking import masked, masked_text, trace_of
 
 LOGGER = logging.getLogger("yibao")
 LIBRARIES_LEVEL = logging.WARNING
@@ -43,7 +43,8 @@ class JsonFormatter(logging.Formatter):
             for key, value in masked(fields).items():
                 line[f"{key}_" if key in _RESERVED else key] = value
         if record.exc_info:
-            line["error"] = masked_text(self.formatException(record.exc_info))
+            error = record.exc_info[1]
+            line["error"] = trace_of(error) if error else ""
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
@@ -78,7 +79,7 @@ def log(
     event: str, /, *, level: int = logging.INFO, error: BaseException | None = None, **fields: Any
 ) -> None:
     """One line about ``event`` (a slug such as ``worker_started``) with its fields; ``error`` adds
-    its trace, masked like everything else."""
+    where it came from."""
     LOGGER.log(level, event, extra={"yibao_fields": fields}, exc_info=error)
 
 

@@ -6,6 +6,7 @@ is known by its key; numbers are known by their look as well.
 
 import re
 import tomllib
+import traceback
 from collections.abc import Mapping
 from enum import Enum
 from functools import cache, lru_cache
@@ -21,6 +22,11 @@ DEPTH_MAX = 8
 
 TEXT_CHARS_MAX = 4096
 """Longest text shown; enough for an exception with its trace, never a whole message body."""
+
+CAUSES_MAX, FRAMES_MAX = 8, 16
+"""Of one error, and steps of each, in a log line."""
+
+_CHINESE = re.compile("[\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+")
 
 ITEMS_MAX = 64
 """Items of one list or table shown."""
@@ -47,6 +53,30 @@ def masked(value: Any, depth: int = 0) -> Any:
     return _masked_structure(value, depth)
 
 
+def masked_error(error: BaseException) -> str:
+    """Kind and text of an error, for people. Texts of errors are English or a library's: Chinese in
+    them is what somebody sent, a name for instance, which no look tells from other words."""
+    return masked_text(_CHINESE.sub(MASK, f"{type(error).__name__}: {error}".rstrip(": ")))
+
+
+def trace_of(error: BaseException) -> str:
+    """Kinds of an unexpected error and its causes with the places they came from, the first cause
+    first. Without their texts: those may quote whatever a request held."""
+    chain: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and len(chain) < CAUSES_MAX:
+        chain.append(cause)
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    return "\n".join(_places(each) for each in reversed(chain))
+
+
+def _places(error: BaseException) -> str:
+    number = getattr(error, "errno", None)
+    kind = type(error).__qualname__ + (f" [errno {number}]" if isinstance(number, int) else "")
+    steps = traceback.extract_tb(error.__traceback__)[-FRAMES_MAX:]
+    return "\n".join([kind, *(f"  {step.filename}:{step.lineno} {step.name}" for step in steps)])
+
+
 def masked_text(text: str) -> str:
     """The text with every part that looks like an identity or a secret replaced by ``***``."""
     if len(text) > 2 * TEXT_CHARS_MAX:
@@ -71,7 +101,7 @@ def _masked_structure(value: Any, depth: int) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [masked(item, depth + 1) for item in list(value)[:ITEMS_MAX]]
     if isinstance(value, BaseException):
-        return masked_text(f"{type(value).__name__}: {value}")
+        return masked_error(value)
     return masked_text(str(value))
 
 

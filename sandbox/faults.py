@@ -123,6 +123,16 @@ class LateCommit(Fault, frozen=True):
         scene.centre.carry_out(scene.received)
 
 
+class RefuseWith(Fault, frozen=True):
+    name = "refuse_with"
+    en = "refuses the call with the words given in `err_msg`"
+    zh = "以 err_msg 给出的文字拒绝"
+    err_msg: str = "FSI-业务处理失败[sbxSysBO_998]"
+
+    def instead(self, scene: Scene) -> Json | None:
+        return refused(scene.centre.stamp(scene.received), self.err_msg)
+
+
 class RefuseReversal(Fault, frozen=True):
     name = "refuse_reversal"
     en = "refuses the call (meant for 2601) without looking at it"
@@ -278,6 +288,7 @@ FAULTS: dict[str, type[Fault]] = {
         TimeoutBeforeCommit,
         Http502Before,
         LateCommit,
+        RefuseWith,
         RefuseReversal,
         ReversalNotDone,
         ZeroWithErrMsg,

@@ -22,6 +22,7 @@ from bus.config.settings import Settings
 from bus.gateway.envelope import EnvelopeHead, build_envelope, inf_time
 from bus.gateway.port import Answered, GatewayCall
 from bus.journal.open import open_journal, place_of
+from bus.masking import masked_error
 from bus.topology import EVENTS_EXCHANGE, centre_event, declaration
 from consumers.institution import Institution
 from consumers.worker import build_institutions, lanes_of
@@ -93,7 +94,7 @@ async def guarded(name: str, check: Callable[[], Awaitable[list[Finding]]]) -> l
             Finding(
                 check=name,
                 ok=False,
-                detail=f"{type(error).__name__}: {error}",
+                detail=masked_error(error),
                 todo_en="mend what the text says, then run doctor again",
                 todo_zh="按提示处理后再次运行 doctor",
             )

@@ -138,6 +138,13 @@ def test_late_commit_by_real_time_needs_no_shift(impatient: Hospital) -> None:
     until(lambda: impatient.judgement(late)["committed"])
 
 
+def test_refuse_with_says_the_words_it_was_given(hospital: Hospital) -> None:
+    hospital.fault("2102", "refuse_with", err_msg="PTS-查无此人[sbxPsnBO_7]")
+    answer = hospital.raw("2102", purchase(hospital))
+    assert (answer["infcode"], answer["err_msg"]) == (-1, "PTS-查无此人[sbxPsnBO_7]")
+    assert not settled(hospital)
+
+
 def test_refuse_reversal_leaves_the_settlement_alone(hospital: Hospital) -> None:
     hospital.ask("2102", purchase(hospital))
     omsgid = hospital.last_msgid

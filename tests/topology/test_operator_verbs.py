@@ -188,7 +188,11 @@ def test_a_message_without_an_origin_stays_parked(
 def test_what_was_parked_without_its_identities_cannot_be_sent_on_as_something_else(
     config: Path, vhost: Vhost, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    key = {"idempotency-key": PERSON, "x-note": PERSON, "traceparent": "00-0af7-b7ad-01"}
+    key = {
+        "idempotency-key": PERSON,
+        "x-note": PERSON,
+        "traceparent": f"00-{'a' * 32}-{'b' * 16}-01",
+    }
     sent = Message(body=b"{}", routing_key=f"2207.{TENANT}", message_id=PERSON, headers=dict(key))
     marks = {"x-original-routing-key": sent.routing_key}
     kept = parked(sent, "worker_fault", marks)
