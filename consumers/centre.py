@@ -12,6 +12,9 @@ from bus.metrics import Metrics
 from consumers.institution import Institution
 from schemas.transaction import Transaction
 
+SETTLEMENT_QUERY = "5203"
+"""What settles or cancels is recognised by it; other money (an online order) is for a person."""
+
 Answer = Accepted | Refused | Unclear | Denied | NeverSent | MaybeSent
 
 
@@ -92,6 +95,7 @@ def expectation(ask: Ask) -> Expect:
         infno=ask.transaction.infno,
         msgid=ask.msgid,
         effect=ask.transaction.effect,
+        names_settlement=SETTLEMENT_QUERY in ask.transaction.look,
         looked_for=ask.transaction.recovery in LOOKED_FOR,
         already_done=texts.already_done,
         not_found=texts.not_found,

@@ -13,16 +13,15 @@ from bus.gateway.answer import Accepted, Denied, Refused
 from bus.gateway.port import NeverSent
 from bus.lifecycle.machine import Seen
 from bus.lifecycle.record import Record, State
+from consumers.centre import SETTLEMENT_QUERY
 from consumers.rows import first_row, rows_of
-from schemas.jsontext import JsonTextError, reread
+from schemas.jsontext import JsonTextError, decode_answer
 from schemas.views import Keys
 
 VISITS_MAX = 20
 """Visits of one person examined in one look; a person has a handful in the window. What was not
 examined is not absent: then the look has failed."""
 SETTLEMENTS_MAX = 20
-SETTLEMENT_QUERY = "5203"
-"""What settles or cancels is recognised by it; other money (an online order) is for a person."""
 REFUNDED = {"0": False, "1": True}
 """refd_setl_flag"""
 ROW_MARKS = {"5201": {"mdtrt_id"}, "5204": {"setl_id", "feedetl_sn"}, "5303": {"mdtrt_id"}}
@@ -91,7 +90,7 @@ async def answered(case: Case, infno: str, data: dict[str, Any]) -> Any:
     """The decoded output of a query; ``None`` where the centre found nothing."""
     answer = await case.query(infno, data)
     if isinstance(answer, Accepted):
-        return reread(answer.output)
+        return decode_answer(answer.output)
     if isinstance(answer, Refused) and answer.kind == "not_found":
         return None
     raise Blind(Seen.NOT_SENT if isinstance(answer, NeverSent | Denied) else Seen.FAILED)

@@ -18,7 +18,7 @@ from consumers.kept import Asked, Told, told_unkept
 from consumers.replies import Said, reply_bytes
 from consumers.sessions import SIGN_IN_GONE, NoSignInError
 from schemas.contract import Status, Times
-from schemas.jsontext import JsonTextError, encode, reread
+from schemas.jsontext import JsonTextError, decode_answer, encode
 from schemas.outcomes import outcome
 
 TRIES_MAX = 3
@@ -104,7 +104,7 @@ class PlainRequests:
         match answer:
             case Accepted(output=output, head=head, flags=flags):
                 try:
-                    normal = asked.transaction.decode_output(reread(output))
+                    normal = asked.transaction.decode_output(decode_answer(output))
                 except JsonTextError:
                     return told("no_answer", said)
                 code = "ok"
@@ -129,7 +129,7 @@ class PlainRequests:
         """A passed 1192, and when an e-voucher token was first seen."""
         context, order = self._context, asked.order
         memory = Memory(order.tenant, context.digest, context.clock.now_ms())
-        output: Any = reread(answer.output)
+        output: Any = decode_answer(answer.output)
         token = asked.keys
         changes = memory.of(order.infno, asked.data, token, output)
         if order.infno in READS_TOKEN and token.mdtrt_cert_type == "01" and token.mdtrt_cert_no:

@@ -10,7 +10,7 @@ from consumers.context import FLIGHT_MARGIN_MS, Context
 from consumers.keeper import News
 from consumers.sessions import SIGN_IN_GONE
 from consumers.work import Work
-from schemas.jsontext import JsonTextError, reread
+from schemas.jsontext import JsonTextError, decode_answer
 
 NEVER_SENT_TRIES_MAX = 3
 """A request that certainly did not leave is tried again blindly, but not for ever."""
@@ -81,7 +81,7 @@ def news_of(answer: Answer) -> News:
     """What the journal's story and the reply get of an answer. The story gets slugs only."""
     match answer:
         case Accepted(output=output, head=head, flags=flags):
-            return News(output=reread(output), head=head, flags=flags)
+            return News(output=decode_answer(output), head=head, flags=flags)
         case Refused(head=head, rule=rule):
             return News(detail=rule, head=head)
         case Denied():

@@ -208,7 +208,7 @@ class HisClient:
         broker, which delivers it again after the next connect."""
         try:
             answer = read_reply(body, key)
-        except ValueError:
+        except (ValueError, RecursionError):
             _log.warning("a reply that is none of the contract was dropped")
             return True
         settled = True

@@ -75,6 +75,15 @@ def reread(raw: bytes) -> Json:
     return _parse(raw)
 
 
+def decode_answer(raw: bytes) -> Json:
+    """The output of somebody else's answer: names may be given twice, but it is no deeper than ours
+    may be, so that whatever walks through it comes to an end. Raises ``JsonTextError``."""
+    value = _parse(raw)
+    if survey(value, NESTING_MAX)[1] > NESTING_MAX:
+        raise JsonTextError("too_deep", f"more than {NESTING_MAX} levels")
+    return value
+
+
 def _parse(raw: bytes) -> Json:
     try:
         return _DECODER.decode(raw)

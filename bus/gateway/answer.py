@@ -37,6 +37,8 @@ class Expect(msgspec.Struct, frozen=True, kw_only=True):
     msgid: str
     effect: str
     """query, write, settle, cancel, reverse, file, session."""
+    names_settlement: bool = False
+    """Whether an acceptance names its settlement (setl_id): one that does not is none."""
     looked_for: bool = False
     """Whether a look can tell if it took effect: then doubt costs little, and is preferred."""
     already_done: tuple[str, ...] = ()
@@ -73,8 +75,9 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Unclear(msgspec.Struct, frozen=True, kw_only=True):
-    """Not an answer to go by. ``reason``: http_status, empty, not_json, undecodable, no_infcode,
-    odd_infcode, other_msgid, system_error, hub_failure, no_reason, err_msg_with_zero, no_output."""
+    """Not an answer to go by. ``reason``: http_status, empty, not_json, undecodable,
+    too_many_values, no_infcode, odd_infcode, other_msgid, system_error, hub_failure, no_reason,
+    err_msg_with_zero, no_output."""
 
     reason: str
     head: CentreAnswer | None = None
@@ -127,7 +130,8 @@ def _zero(document: Document, head: CentreAnswer, expect: Expect) -> Meaning:
     if settle and setlinfo(output).get("medins_setl_id", expect.msgid) != expect.msgid:
         return Unclear(reason="other_msgid", head=head)
     if not head.err_msg:
-        if settle and output == EMPTY_OUTPUT:
+        missing = expect.names_settlement and not has_setl_id(output)
+        if settle and (output == EMPTY_OUTPUT or missing):
             return Unclear(reason="no_output", head=head)
         return Accepted(output=output, head=head, flags=flags)
     nothing_made = expect.effect == "write" and expect.looked_for and output == EMPTY_OUTPUT

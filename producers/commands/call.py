@@ -30,6 +30,9 @@ SUMMARY = "send one transaction and print its reply 发送一笔交易并显示�
 
 EXIT_IN_DOUBT = 4
 """The outcome is not known yet: run the same command with the same ``--key`` again."""
+INPUT_BYTES_MAX = 134_217_728
+"""The largest body a bus can be set to take (worker.body_bytes_max); a file that is larger, or has
+no end, is not read any further."""
 QUEUE_UNUSED_MS = 60_000
 """The reply queue of one command is gone a minute after the command."""
 
@@ -144,17 +147,26 @@ async def _call(args: argparse.Namespace, content: bytes) -> Answer:
 def _content(name: str) -> bytes:
     """The ``input`` object; a file that holds ``{"input": {...}}`` is taken as that."""
     try:
-        text = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        text = _read(name)
+        if len(text) > INPUT_BYTES_MAX:
+            raise CommandError(f"{name} is too large", f"{name} 过大", ExitCode.USAGE)
         whole = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
     except OSError as error:
         raise CommandError(
             f"{name}: {error.strerror}", f"无法读取文件 {name}", ExitCode.USAGE
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CommandError(
             f"{name} is not a JSON object", f"{name} 不是 JSON 对象", ExitCode.USAGE
         ) from error
     return bytes(whole["input"]) if "input" in whole else text
+
+
+def _read(name: str) -> bytes:
+    if name == "-":
+        return sys.stdin.buffer.read(INPUT_BYTES_MAX + 1)
+    with Path(name).open("rb") as file:
+        return file.read(INPUT_BYTES_MAX + 1)
 
 
 def _address(args: argparse.Namespace) -> str:
