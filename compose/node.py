@@ -63,10 +63,20 @@ class NodeError(Exception):
 class PrivateNode:
     """One node under ``base_dir``. ``port`` is its AMQP port, ``password`` that of ``USER``."""
 
-    def __init__(self, base_dir: Path, *, guarded: bool = True, management: bool = False) -> None:
+    def __init__(
+        self,
+        base_dir: Path,
+        *,
+        guarded: bool = True,
+        management: bool = False,
+        beside: "PrivateNode | None" = None,
+    ) -> None:
         """``guarded``: the node ends when this process ends, however it ends. ``management``: it
-        serves the management API on ``management_port``; its start then takes some seconds more."""
+        serves the management API on ``management_port``; its start then takes some seconds more.
+        ``beside``: a node that runs; this one joins its cluster with its cookie and epmd."""
         self.base = base_dir.resolve()
+        self.name = f"bus@{_HOST}" if beside is None else f"{base_dir.name}@{_HOST}"
+        self._beside = beside
         self.bin = _scripts()
         self.port = 0
         self.management_port = 0
@@ -89,7 +99,7 @@ class PrivateNode:
         try:
             for _ in range(ATTEMPTS_MAX):
                 self._choose_ports()
-                if self._launch("epmd") and self._launch("node"):
+                if (self._beside or self._launch("epmd")) and self._launch("node"):
                     self._save()
                     return self
                 self._end("node")
@@ -174,7 +184,7 @@ class PrivateNode:
         # The cookie comes from HOME, so it is not in the process list. A name of its own (-h): the
         # node refuses a second caller of the usual one while it still knows the first.
         name = f"caller{secrets.token_hex(4)}"
-        command = [program, "-sname", f"bus@{_HOST}", "-h", name, "-e"]
+        command = [program, "-sname", self.name, "-h", name, "-e"]
         done = _run(command, self._environment(), expression + ".\n")
         text = done.stdout.strip()
         if done.returncode or not text.startswith("{ok, "):
@@ -187,6 +197,11 @@ class PrivateNode:
         if done.returncode:
             raise NodeError(f"rabbitmqctl {arguments[0]}: {done.stdout}{done.stderr}")
         return done.stdout
+
+    @property
+    def epmd_port(self) -> int:
+        """Where this node is looked up by its name."""
+        return self._ports[2]
 
     @property
     def pid(self) -> int:
@@ -211,15 +226,14 @@ class PrivateNode:
     def _make_folders(self) -> None:
         for name in ("home", "mnesia", "log", "schema", "gen"):
             (self.base / name).mkdir(parents=True, exist_ok=True)
-        cookie = self.base / "home" / ".erlang.cookie"
-        if not cookie.exists():
-            cookie.touch(mode=0o600)
-            cookie.write_text(secrets.token_hex(20), encoding="ascii")
-            cookie.chmod(0o400)
-        secret = self.base / "password"
-        if not secret.exists():
-            secret.touch(mode=0o600)
-            secret.write_text(secrets.token_hex(16), encoding="ascii")
+        cookie, secret = self.base / "home" / ".erlang.cookie", self.base / "password"
+        for file, size, mode in ((cookie, 20, 0o400), (secret, 16, 0o600)):
+            if not file.exists():
+                same = self._beside and self._beside.base / file.relative_to(self.base)
+                text = same.read_text(encoding="ascii") if same else secrets.token_hex(size)
+                file.touch(mode=0o600)
+                file.write_text(text, encoding="ascii")
+                file.chmod(mode)
         self.password = secret.read_text(encoding="ascii")
         (self.base / "none.conf").write_text("", encoding="ascii")
         (self.base / "advanced.config").write_text("[].\n", encoding="ascii")
@@ -242,8 +256,9 @@ class PrivateNode:
             raise NodeError(f"a node is already running under {self.base}: stop it first")
 
     def _choose_ports(self) -> None:
-        self._ports = _free_ports()
-        self.port = self._ports[0]
+        amqp, distribution, epmd = _free_ports()
+        self._ports = (amqp, distribution, self._beside.epmd_port if self._beside else epmd)
+        self.port = amqp
         lines = {
             "listeners.tcp.default": f"127.0.0.1:{self.port}",
             "default_user": USER,
@@ -258,6 +273,12 @@ class PrivateNode:
             self.management_port = _free_ports()[0]
             lines |= {"management.tcp.ip": "127.0.0.1"}
             lines |= {"management.tcp.port": str(self.management_port)}
+        if self._beside is not None:
+            lines |= {
+                "cluster_formation.peer_discovery_backend": "classic_config",
+                "cluster_formation.classic_config.nodes.1": self._beside.name,
+                "cluster_formation.classic_config.nodes.2": self.name,
+            }
         file = self.base / "rabbitmq.conf"
         file.touch(mode=0o600)
         file.write_text("".join(f"{k} = {v}\n" for k, v in lines.items()), encoding="ascii")
@@ -271,7 +292,7 @@ class PrivateNode:
             "ERL_EPMD_PORT": str(epmd),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "RABBITMQ_CONF_ENV_FILE": f"{base}/none.conf",  # not /etc/rabbitmq/rabbitmq-env.conf
-            "RABBITMQ_NODENAME": f"bus@{_HOST}",
+            "RABBITMQ_NODENAME": self.name,
             "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
             "RABBITMQ_NODE_PORT": str(amqp),
             "RABBITMQ_DIST_PORT": str(distribution),

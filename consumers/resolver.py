@@ -26,6 +26,9 @@ from consumers.work import Work
 from schemas.transaction import Transaction
 
 REVERSAL = "2601"
+QUERY_S_MAX = 20.0
+"""A query of a look that hangs is given up so soon, for the next one may be answered: a centre that
+is well again answers in seconds."""
 REVERSAL_EVENTS = {
     "already_done": Event.REVERSAL_TAKEN,
     "nothing_to_reverse": Event.REVERSAL_NOTHING,
@@ -169,6 +172,8 @@ class Resolver:
         budget_s = institution.budget_s(transaction)
         if infno == REVERSAL:
             budget_s = min(budget_s, left_s(record, context.clock.now_ms()))
+        else:
+            budget_s = min(budget_s, QUERY_S_MAX)
         if budget_s <= 0:
             return NeverSent(reason="deadline")
         answer = await context.centre.ask(

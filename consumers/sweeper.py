@@ -15,6 +15,7 @@ from bus.topology import EVENTS_EXCHANGE, settlement_event
 from consumers.context import Context
 from consumers.keeper import Superseded
 from consumers.order import Order
+from consumers.replies import open_reply
 from consumers.resolver import Resolver
 
 TAKE_MAX = 32
@@ -87,19 +88,21 @@ class Sweeper:
         """Settlement events that are owed; published again until confirmed, so at least once."""
         for record in await self._context.journal.events_due(EVENTS_MAX):
             order = Order.from_bytes(record.request)
+            held = record.state is State.HELD
+            name = f"{record.tenant}:{record.key}"
             await self._publisher.publish(
                 Message(
-                    body=record.reply,
+                    body=open_reply(record, order.received_ms) if held else record.reply,
                     exchange=EVENTS_EXCHANGE,
                     routing_key=settlement_event(record.tenant, record.state),
-                    message_id=f"{record.tenant}:{record.key}",
+                    message_id=f"{name}:{record.state}" if held else name,
                     correlation_id=order.correlation_id,
                     type=record.infno,
                     headers={"idempotency-key": record.key},
                     mandatory=False,
                 )
             )
-            await self._context.journal.event_sent(record.tenant, record.key)
+            await self._context.journal.event_sent(record.tenant, record.key, record.state)
 
     async def _gauge(self) -> None:
         metrics, now_ms = self._context.metrics, self._context.clock.now_ms()

@@ -142,10 +142,12 @@ class MemoryJournal:
         self._reading()
         return [record for record in self._records.values() if record.event_due][:limit]
 
-    async def event_sent(self, tenant: str, key: str) -> None:
+    async def event_sent(self, tenant: str, key: str, state: str) -> None:
         """See the port."""
         self._writing()
-        self._touch(tenant, key, event_due=False)
+        stored = self._records.get((tenant, key))
+        if stored is not None and stored.state == state:
+            self._touch(tenant, key, event_due=False)
 
     async def told(self, tenant: str, key: str, status: str) -> None:
         """See the port."""

@@ -170,8 +170,9 @@ class Outbox(Protocol):
         """Records with ``event_due``, oldest first."""
         ...
 
-    async def event_sent(self, tenant: str, key: str) -> None:
-        """The event of this record is confirmed."""
+    async def event_sent(self, tenant: str, key: str, state: str) -> None:
+        """The event of this record in this state is confirmed; when the record has moved on
+        meanwhile, nothing changes: what is owed then is another event."""
         ...
 
     async def told(self, tenant: str, key: str, status: str) -> None:

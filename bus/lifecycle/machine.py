@@ -26,8 +26,10 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     lease_ms: int = 30_000
     """How long a worker may be silent about a record it resolves before another takes it over."""
     look_first_ms: int = 1_000
-    look_max_ms: int = 60_000
-    looks_max: int = 60
+    look_max_ms: int = 20_000
+    """With the longest look itself and the breaker's pause it stays under a minute: so soon after
+    the end of a fault the doubtful are resolved."""
+    looks_max: int = 180
     looks_before_reversal: int = 2
     """A first look that fails this often gives way to the 2601, which is made for the unknown."""
     reversals_max: int = 5
@@ -106,7 +108,7 @@ def move(record: Record, event: Event, now_ms: int, pace: Pace, code: str = "") 
         reversal=REVERSALS.get(event, record.reversal),
         attempts=record.attempts + (rule.action is Action.SEND) - (event is Event.NOT_SENT_AGAIN),
         sent_ms=now_ms if rule.action is Action.SEND else record.sent_ms,
-        event_due=rule.state in FINAL and doubted,
+        event_due=doubted and (rule.state in FINAL or rule.action is Action.HOLD),
         next_at_ms=next_at(record, rule, now_ms, pace),
     )
     return Move(changed, rule.action)

@@ -109,8 +109,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     told: str = ""
     """What the HIS was told out of the ordinary: ``in_doubt``, or ``unroutable``; '' otherwise."""
     event_due: bool = False
-    """A settlement event is owed (set in the commit of the final state, cleared after its
-    confirm)."""
+    """A settlement event is owed (set in the commit of the final state, or of ``held``; cleared
+    after its confirm)."""
     code: str = ""
     """Outcome slug of the final state, or why it is open."""
     request: bytes = b""

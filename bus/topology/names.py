@@ -66,7 +66,8 @@ def retry_queue(seconds: int) -> str:
 
 
 def settlement_event(tenant: str, outcome: str) -> str:
-    """Routing key on ``EVENTS_EXCHANGE`` of the final outcome of a request that was in doubt."""
+    """Routing key on ``EVENTS_EXCHANGE`` of the final outcome of a request that was in doubt, or
+    of the news that it is ``held``."""
     return f"settlement.{tenant}.{outcome}"
 
 

@@ -21,12 +21,16 @@ from compose.chaos.lanes import Piece
 from compose.chaos.people import duplicates, vanishes
 from compose.chaos.points import points
 from compose.chaos.report import Result, result_of, table, write_document
+from compose.chaos.resolution import doubt
+from compose.chaos.surroundings import broker, cluster, database
 from compose.node import NodeError, PrivateNode
 
 LANES = 4
 """Stages side by side: most of a case is waiting."""
 ROUNDS = {"short": 1, "long": 5}
 """How often each point is taken."""
+DOUBTFUL = {"short": 100, "long": 500}
+"""Settlements in doubt at once."""
 
 
 def main() -> int:
@@ -57,11 +61,23 @@ def main() -> int:
 async def play(base: Path, form: str) -> Result:
     """Everything, judged."""
     began = time.monotonic()
-    cases: list[Case] = []
-    measures: dict[str, float] = {}
+    rounds = ROUNDS[form]
     with PrivateNode(base / "rabbitmq") as node:
-        cases += await lanes.run(node, base, pieces(ROUNDS[form]), LANES)
+        *done, (doubtful, measures) = await asyncio.gather(
+            lanes.run(node, base, pieces(rounds), LANES),
+            taken_away(node, base, form),
+            doubt(node, base, DOUBTFUL[form]),
+        )
+    cases = [case for group in (*done, doubtful) for case in group]
     return result_of(form, cases, time.monotonic() - began, measures)
+
+
+async def taken_away(node: PrivateNode, base: Path, form: str) -> list[Case]:
+    """What the bus leans on is taken away, one after the other: each start costs much."""
+    rounds = ROUNDS[form]
+    cases = await broker(base, rounds)
+    cases += await database(node, base, rounds)
+    return cases if form == "short" else cases + await cluster(base, rounds)
 
 
 def pieces(rounds: int) -> Iterator[Piece]:

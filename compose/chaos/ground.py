@@ -35,7 +35,8 @@ _numbers = itertools.count(1)
 
 
 class ChaosStage(Stage):
-    """``extra``: TOML after the stage's own settings."""
+    """``extra``: TOML after the stage's own settings. ``port``: where the broker is found when not
+    at its own. ``journal``: TOML of a journal that is not the stage's own file."""
 
     def __init__(
         self,
@@ -44,14 +45,26 @@ class ChaosStage(Stage):
         *,
         timing: Timing = TIMING,
         extra: str = BREAKER_OFF,
+        port: int = 0,
+        journal: str = "",
     ) -> None:
         super().__init__(base, node=node, vhost=f"chaos-{next(_numbers)}", timing=timing)
         self.extra = extra
+        self._port, self._journal = port, journal
         self._plan, self._tell = base / "plan.json", base / "told.jsonl"
 
     def config_text(self, secret: Path, keys: Path) -> str:
         """The stage's file with what this job adds."""
         return super().config_text(secret, keys) + self.extra
+
+    def journal_text(self) -> str:
+        """Where the journal is kept."""
+        return self._journal or super().journal_text()
+
+    @property
+    def broker_port(self) -> int:
+        """Where the broker is found."""
+        return self._port or super().broker_port
 
     def worker_command(self) -> list[str]:
         """The real worker behind the trap."""

@@ -6,13 +6,14 @@ ended here by its own id.
 
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -29,6 +30,8 @@ HOSPITALS = {
     "P53010200003": "示例大药房",
 }
 YIBAO = str(Path(sys.executable).parent / "yibao")
+FIGURE = re.compile(r"^([^#\s]\S*) (\S+)$", re.MULTILINE)
+"""A line of a metrics page: name with labels, value."""
 READY_S = 30.0
 STOP_S = 20.0
 
@@ -163,6 +166,7 @@ class Stage:
             f'users = ["{self.his_user(code)}"]\n'
             'mac = "02-00-00-00-00-01"\nip = "127.0.0.1"\n'
             'where = { 1101 = "centre", 1191 = "centre", 1192 = "centre" }\n'
+            f"{self.institution_text(code)}\n"
             for code, name in HOSPITALS.items()
         )
         return f"""\
@@ -188,6 +192,11 @@ centre_s = {timing.centre_s}
 
 {institutions}"""
 
+    def institution_text(self, code: str) -> str:
+        """More settings of one institution, as TOML."""
+        del code
+        return ""
+
     def journal_text(self) -> str:
         """Where the journal is kept, as TOML."""
         return f'path = "{self.base / "journal.sqlite3"}"'
@@ -208,6 +217,14 @@ centre_s = {timing.centre_s}
         log = self._log_of("serve")
         wait_for(lambda: b'"worker_started"' in log.read_bytes(), worker, log)
         return worker
+
+    def start_measured_worker(self) -> str:
+        """One more worker; the address of its metrics page."""
+        worker = self.start_worker("--metrics-port", "0")
+        log = self._log_of("serve")
+        wait_for(lambda: b'"metrics_served"' in log.read_bytes(), worker, log)
+        served = [line for line in log.read_text().splitlines() if '"metrics_served"' in line]
+        return f"http://127.0.0.1:{json.loads(served[0])['port']}/metrics"
 
     def kill_workers(self) -> None:
         """SIGKILL, as a power cut would."""
@@ -268,6 +285,13 @@ centre_s = {timing.centre_s}
             check=False,
             env={**os.environ, "YIBAO_LANG": "en"},
         )
+
+
+def measured(page: str) -> Mapping[str, float]:
+    """The figures of a metrics page, by name with labels."""
+    with urllib.request.urlopen(page, timeout=10) as answer:  # noqa: S310 - an address of ours
+        text = answer.read().decode()
+    return {name: float(value) for name, value in FIGURE.findall(text)}
 
 
 def write_private(path: Path, text: str) -> None:

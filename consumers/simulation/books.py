@@ -121,8 +121,8 @@ class JournalLink:
     async def events_due(self, limit: int) -> list[Record]:
         return await self._look(lambda: self._books.events_due(limit))
 
-    async def event_sent(self, tenant: str, key: str) -> None:
-        await self._do(f"event_sent {key}", lambda: self._books.event_sent(tenant, key))
+    async def event_sent(self, tenant: str, key: str, state: str) -> None:
+        await self._do(f"event_sent {key}", lambda: self._books.event_sent(tenant, key, state))
 
     async def told(self, tenant: str, key: str, status: str) -> None:
         await self._do(f"told {key} {status}", lambda: self._books.told(tenant, key, status))

@@ -214,9 +214,9 @@ class Stage:
 
     @staticmethod
     def _is_moving(record: Record) -> bool:
-        if record.state in FINAL:
+        if record.state in FINAL or record.state is State.HELD:
             return record.event_due
-        return record.state is not State.HELD and record.state in OPEN
+        return record.state in OPEN
 
     async def _person(self) -> None:
         """Somebody looks into the centre's books and decides what is held."""

@@ -100,6 +100,9 @@ class Judge:
         last = next(what for what in reversed(told) if not what.startswith(("late_", "taken_over")))
         if last not in HELD_FOR:
             self._ground.breach("resolved", f"{record.key} is held for {last}")
+        heard = self._watch.requests[record.key].told
+        if not any(told.event and told.code == record.code for told in heard):
+            self._ground.breach("announced", f"{record.key} is held, no event says so")
 
     # -- the centre's books ----------------------------------------------------------------------
 

@@ -66,3 +66,24 @@ def test_no_fault_of_the_centre_is_left_out() -> None:
 def test_a_his_vanishes_and_a_his_asks_fifty_times(result: dict[str, Any]) -> None:
     assert len(rows(result, "his")) == 3
     assert {row["transactions"] for row in rows(result, "his").values()} == {9}
+
+
+@pytest.mark.parametrize("group", ["broker", "journal"])
+def test_what_the_bus_leans_on_is_taken_away_twice_while_desks_work(
+    group: str, result: dict[str, Any]
+) -> None:
+    scenes = rows(result, group)
+    assert len(scenes) == 2
+    assert all(row["cases"] >= 24 and row["transactions"] == 2 for row in scenes.values())
+
+
+def test_the_doubtful_are_resolved_and_the_held_are_known_within_a_minute(
+    result: dict[str, Any],
+) -> None:
+    assert len(rows(result, "doubt")) == 2
+    measures = result["measures"]
+    assert measures["doubtful at once"] == 100
+    assert measures["resolved within 60 s after the fault, %"] >= 99
+    held = [value for name, value in measures.items() if name.startswith("held")]
+    assert len(held) == 3
+    assert max(held) <= 60

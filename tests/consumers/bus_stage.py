@@ -2,10 +2,7 @@
 
 import asyncio
 import itertools
-import json
-import re
-import urllib.request
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,20 +15,24 @@ from bus.journal.open import open_journal
 from bus.journal.port import FindBy, Journal
 from bus.lifecycle.record import Record, StoryLine
 from compose.demo.program import Program, hospital, newcomer, program
-from compose.demo.stage import HOSPITALS, Stage, Timing, wait_for
+from compose.demo.stage import HOSPITALS, Stage, Timing, measured
 from compose.node import PrivateNode
 from producers.client import HisClient
 from producers.wire import Answer
 
-__all__ = ["Program", "hospital", "newcomer", "program"]  # found here by every room of tests
+__all__ = [
+    "Program",
+    "hospital",
+    "measured",
+    "newcomer",
+    "program",
+]  # found here by every room of tests
 
 TENANTS = tuple(HOSPITALS)
 FIRST, SECOND, PHARMACY = TENANTS
 QUICK = Timing(money_s=1.5, call_s=3.0, centre_s=1.0, patience_s=25.0, sweep_s=0.2)
 """Short waits of the centre, so that what the bus has to wait for is over in seconds."""
 POLL_S, POLL_MAX_S = 0.05, 30.0
-FIGURE = re.compile(r"^([^#\s]\S*) (\S+)$", re.MULTILINE)
-"""A line of a metrics page: name with labels, value."""
 
 _numbers = itertools.count(1)
 
@@ -48,14 +49,6 @@ class BusStage(Stage):
     def config_text(self, secret: Path, keys: Path) -> str:
         """The stage's file with what this test adds."""
         return super().config_text(secret, keys) + self.extra
-
-    def start_measured_worker(self) -> str:
-        """One more worker; the address of its metrics page."""
-        worker = self.start_worker("--metrics-port", "0")
-        log = self._log_of("serve")
-        wait_for(lambda: b'"metrics_served"' in log.read_bytes(), worker, log)
-        served = [line for line in log.read_text().splitlines() if '"metrics_served"' in line]
-        return f"http://127.0.0.1:{json.loads(served[0])['port']}/metrics"
 
 
 async def final(client: HisClient, answer: Answer) -> Answer:
@@ -158,10 +151,3 @@ async def seen(stage: Stage, infno: str, before: int, tenant: str = FIRST) -> di
 
     found: list[dict[str, Any]] = await until(more)
     return found[0]
-
-
-def measured(page: str) -> Mapping[str, float]:
-    """The figures of a metrics page, by name with labels."""
-    with urllib.request.urlopen(page, timeout=10) as answer:  # noqa: S310 - an address of ours
-        text = answer.read().decode()
-    return {name: float(value) for name, value in FIGURE.findall(text)}

@@ -111,7 +111,7 @@ async def play(desk: Hospital, his: Program, faults: tuple[tuple[str, str, int],
     async def over() -> Answer | None:
         told = [read_reply(body, first.key) for body in his.told[first.key]]
         books = await books_of(stage, first.key, desk.tenant)
-        held = books.record.state == "held"
+        held = told[-1].code == "held" and not books.record.event_due
         return told[-1] if told[-1].status.is_final or held else None
 
     last: Answer = await until(over)
@@ -203,11 +203,12 @@ def test_nothing_to_reverse_is_believed_only_after_the_centres_own_time_out(
     assert len(scene.reversals) == 1
 
 
-def test_what_no_reversal_undoes_is_held_on_the_work_list_and_counted_never_told_as_final(
+def test_what_no_reversal_undoes_is_held_listed_and_announced_but_never_told_as_final(
     scenes: dict[str, Scene], stage: BusStage
 ) -> None:
     scene = scenes["held"]
     assert (scene.last.status, scene.first.status) == ("in_doubt", "in_doubt")
+    assert scene.last.code == "held"
     record = scene.books.record
     assert (record.state, record.code, record.event_due) == ("held", "held", False)
     assert scene.books.steps[-1] == "exhausted"

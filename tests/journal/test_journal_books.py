@@ -52,8 +52,9 @@ async def test_events_are_owed_oldest_first_until_they_are_sent(journal: Journal
         assert await journal.advance(done(one, event_due=True), line())
     assert [one.key for one in await journal.events_due(10)] == ["a", "b", "c"]
     assert [one.key for one in await journal.events_due(2)] == ["a", "b"]
-    await journal.event_sent(TENANT, "a")
-    await journal.event_sent(TENANT, "nobody")
+    await journal.event_sent(TENANT, "a", "succeeded")
+    await journal.event_sent(TENANT, "b", "held")  # it has moved on: another event is owed
+    await journal.event_sent(TENANT, "nobody", "succeeded")
     assert [one.key for one in await journal.events_due(10)] == ["b", "c"]
     kept = await stored(journal, TENANT, "a")
     assert kept == done(ones[0], event_due=False)
@@ -281,7 +282,7 @@ async def test_a_journal_that_is_not_open_is_unavailable_in_every_duty(
         journal.find(FindBy()),
         journal.story(TENANT, "k"),
         journal.events_due(1),
-        journal.event_sent(TENANT, "k"),
+        journal.event_sent(TENANT, "k", "succeeded"),
         journal.allot(TENANT, NOW, 1),
         journal.session(TENANT, "op1", "2025-11-25"),
         journal.open_sessions(),

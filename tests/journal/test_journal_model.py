@@ -120,9 +120,9 @@ class Both(RuleBasedStateMachine):
 
         self.same(both)
 
-    @rule(tenant=TENANTS, key=NAMES)
-    def event_sent(self, tenant: str, key: str) -> None:
-        self.same(lambda journal: journal.event_sent(tenant, key))
+    @rule(tenant=TENANTS, key=NAMES, state=st.sampled_from(["succeeded", "held", "sending"]))
+    def event_sent(self, tenant: str, key: str, state: str) -> None:
+        self.same(lambda journal: journal.event_sent(tenant, key, state))
 
     @rule(tenant=TENANTS, now=TIMES, count=st.sampled_from([1, 64, 9_990]))
     def allot(self, tenant: str, now: int, count: int) -> None:

@@ -71,7 +71,9 @@ def test_any_order_of_events_keeps_the_promises(record: Record, events: list[Eve
         if record.state in FINAL:
             assert record.next_at_ms == 0
             assert record.event_due == record.doubted
-        elif action is not Action.HOLD:
+        elif action is Action.HOLD:
+            assert record.event_due == record.doubted, "a person is to decide: the HIS hears of it"
+        else:
             assert record.next_at_ms > 0, "an open record is always due some time: never dropped"
         if record.reversal is Reversal.TAKEN:
             assert reversal_sent

@@ -92,7 +92,7 @@ def event_cleared_before_its_confirm() -> Patches:
         async def announce(self: Any) -> None:
             journal = self._context.journal
             for record in await journal.events_due(200):
-                await journal.event_sent(record.tenant, record.key)
+                await journal.event_sent(record.tenant, record.key, record.state)
                 message = Message(
                     body=record.reply,
                     exchange=EVENTS_EXCHANGE,

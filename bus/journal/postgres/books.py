@@ -93,9 +93,9 @@ def put_session(session: Session) -> Do:
     return Do((Ask(PUT_SESSION, _row(session)),))
 
 
-def event_sent(tenant: str, key: str) -> Do:
+def event_sent(tenant: str, key: str, state: str) -> Do:
     """See the port."""
-    return Do((Ask(EVENT_SENT, {"tenant": tenant, "key": key}),))
+    return Do((Ask(EVENT_SENT, {"tenant": tenant, "key": key, "state": state}),))
 
 
 def told(items: list[tuple[str, str, str]]) -> Do:

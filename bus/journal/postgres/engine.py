@@ -122,9 +122,9 @@ class PostgresJournal:
         answer = await self._ask(OUTBOX, limit=limit)
         return [self._rows.record(values) for values in answer.rows]
 
-    async def event_sent(self, tenant: str, key: str) -> None:
+    async def event_sent(self, tenant: str, key: str, state: str) -> None:
         """See the port."""
-        await self._writer.do(books.event_sent(tenant, key))
+        await self._writer.do(books.event_sent(tenant, key, state))
 
     async def told(self, tenant: str, key: str, status: str) -> None:
         """See the port. Rides with the next group, within a second; a closed journal lets it go."""

@@ -242,7 +242,8 @@ SELECT {record} FROM requests WHERE event_due = 1 ORDER BY id LIMIT %(limit)s::b
 
 -- name: event_sent
 -- The event is no longer owed.
-UPDATE requests SET event_due = 0 WHERE key = %(key)s::text AND tenant = %(tenant)s::text
+UPDATE requests SET event_due = 0
+WHERE key = %(key)s::text AND tenant = %(tenant)s::text AND state = %(state)s::text
 
 -- name: told
 -- Note what the HIS was told, for a whole group at once.

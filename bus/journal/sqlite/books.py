@@ -80,9 +80,9 @@ def allot(transaction: Transaction, tenant: str, now_ms: int, count: int) -> Num
     return numbers
 
 
-def event_sent(transaction: Transaction, tenant: str, key: str) -> None:
+def event_sent(transaction: Transaction, tenant: str, key: str, state: str) -> None:
     """See the port."""
-    transaction.change(EVENT_SENT, {"tenant": tenant, "key": key})
+    transaction.change(EVENT_SENT, {"tenant": tenant, "key": key, "state": state})
 
 
 def told(transaction: Transaction, items: list[tuple[str, str, str]]) -> None:

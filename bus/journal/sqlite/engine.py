@@ -117,9 +117,9 @@ class SqliteJournal:
         """See the port."""
         return await self._reader.read(partial(ledger.events_due, rows=self._rows, limit=limit))
 
-    async def event_sent(self, tenant: str, key: str) -> None:
+    async def event_sent(self, tenant: str, key: str, state: str) -> None:
         """See the port."""
-        await self._writer.do(orders.EventSent(tenant, key), NoneType)
+        await self._writer.do(orders.EventSent(tenant, key, state), NoneType)
 
     async def told(self, tenant: str, key: str, status: str) -> None:
         """See the port. Rides with the next group, within a second; a closed journal lets it go."""

@@ -61,10 +61,11 @@ class EventSent(Order, frozen=True):
 
     tenant: str
     key: str
+    state: str
 
     def run(self, transaction: Transaction) -> None:
         """See the port."""
-        books.event_sent(transaction, self.tenant, self.key)
+        books.event_sent(transaction, self.tenant, self.key, self.state)
 
 
 class Told(Order, frozen=True):

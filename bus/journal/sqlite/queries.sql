@@ -134,7 +134,7 @@ SELECT {record} FROM requests WHERE event_due = 1 ORDER BY id LIMIT :limit
 
 -- name: event_sent
 -- The event is no longer owed.
-UPDATE requests SET event_due = 0 WHERE key = :key AND tenant = :tenant
+UPDATE requests SET event_due = 0 WHERE key = :key AND tenant = :tenant AND state = :state
 
 -- name: told
 -- Note what the HIS was told, for a whole group at once.
