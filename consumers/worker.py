@@ -165,11 +165,12 @@ class Worker:
         parts = await build(settings, clock or SystemClock())
         worker = cls(settings, parts, only)
         dispatcher, broker = parts.dispatcher, parts.broker
-        for queue, prefetch in queues_of(settings, only):
-            await broker.consume(queue, prefetch, dispatcher.handle)
         prefetch = settings.worker.prefetch
-        await broker.consume(UNROUTED_QUEUE, prefetch, dispatcher.handle)
-        await broker.consume(EXPIRED_QUEUE, prefetch, dispatcher.handle_expired)
+        await asyncio.gather(
+            *(broker.consume(*each, dispatcher.handle) for each in queues_of(settings, only)),
+            broker.consume(UNROUTED_QUEUE, prefetch, dispatcher.handle),
+            broker.consume(EXPIRED_QUEUE, prefetch, dispatcher.handle_expired),
+        )
         worker._sweeping = asyncio.create_task(parts.sweeper.run())
         worker._gauging = asyncio.create_task(worker._gauge())
         log("worker_started", owner=parts.context.owner, only=",".join(only) or "all")

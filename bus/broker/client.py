@@ -14,6 +14,7 @@ from bus.broker.fetch import Fetcher
 from bus.broker.link import CLOSE_S, Link
 from bus.broker.outlet import Outlet
 from bus.broker.port import Delivery, Handler, Message, PublishFailedError
+from bus.broker.turns import Turns
 from bus.clock import Clock
 from bus.config.faults import ConfigError
 from bus.config.settings import BrokerSettings
@@ -52,7 +53,7 @@ class Broker:
         self._consumers: list[Consumer] = []
         self._listeners: list[Callable[[LinkState], None]] = []
         self._declaring = asyncio.Lock()
-        self._turn = asyncio.Lock()
+        self._turns = Turns()
         self._asking = asyncio.Lock()
         self._declared = 0
         self._fetcher = Fetcher()
@@ -135,7 +136,7 @@ class Broker:
             self._current_link,
             self._declare_again,
             self._settings.reconnect_s_max,
-            self._turn,
+            self._turns,
         )
         consumer = Consumer(queue, prefetch, handler, around)
         self._consumers.append(consumer)

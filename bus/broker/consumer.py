@@ -9,6 +9,7 @@ from bus.broker.errors import BrokerRefusedError, BrokerUnreachableError, QueueM
 from bus.broker.link import RPC_S, Lane, Link, Translated
 from bus.broker.port import Handler
 from bus.broker.received import DELIVER, Received, delivery
+from bus.broker.turns import Start, Turns
 from bus.clock import Clock
 
 _log = logging.getLogger(__name__)
@@ -30,14 +31,13 @@ class Surroundings:
         link: Callable[[], Awaitable[Link]],
         declare: Callable[[], Awaitable[None]],
         pause_s_max: float,
-        turn: asyncio.Lock,
+        turns: Turns,
     ) -> None:
         self.clock = clock
         self.link = link
         self.declare = declare
         self.pause_s_max = pause_s_max
-        self.turn = turn
-        """Consumers start one after the other: a connection lost meanwhile has a culprit."""
+        self.turns = turns
 
 
 class Consumer:
@@ -86,8 +86,8 @@ class Consumer:
         while True:
             link = await self._around.link()
             try:
-                async with self._around.turn:
-                    lane = await self._start(link)
+                async with self._around.turns.turn() as start:
+                    lane = await self._start(link, start)
             except (BrokerRefusedError, BrokerUnreachableError) as error:
                 self._tried.set()
                 _log.warning("no consumer of %s: %s", self.queue, error)
@@ -108,7 +108,7 @@ class Consumer:
         over = self._strikes - STRIKES_MAX
         return min(QUARANTINE_S_FIRST * 2 ** (over - 1), QUARANTINE_S_MAX) if over > 0 else 0.0
 
-    async def _start(self, link: Link) -> Lane:
+    async def _start(self, link: Link, start: Start) -> Lane:
         self._cancelled.clear()
         lane = await link.lane(self._arrived)
         self._lane = lane
@@ -124,7 +124,7 @@ class Consumer:
                         consumer_tag=_tag(self.queue),
                     )
         except BaseException:
-            self._strikes += not link.is_open
+            self._strikes += not link.is_open and self._around.turns.lost(start)
             await lane.close()
             raise
         return lane

@@ -14,7 +14,7 @@ from compose.chaos.points import Fault
 from compose.demo.program import Program, program
 from compose.demo.stage import end
 
-SLOW = Fault("delay", {"s": 1.0})
+SLOW = Fault("delay", {"s": 2.5})
 """Time to vanish while the centre works on it."""
 COPIES, PROGRAMS = 50, 10
 

@@ -4,6 +4,7 @@ import asyncio
 
 from bus.broker.consumer import QUARANTINE_S_FIRST, STRIKES_MAX, Consumer, Surroundings
 from bus.broker.errors import BrokerUnreachableError
+from bus.broker.turns import STARTS_MAX, Turns
 from bus.clock import SystemClock
 
 
@@ -61,7 +62,7 @@ async def test_a_consumer_that_costs_the_connection_again_and_again_waits_longer
     async def link() -> DyingLink:
         return DyingLink()
 
-    around = Surroundings(clock, link, nothing, 0.5, asyncio.Lock())  # type: ignore[arg-type]
+    around = Surroundings(clock, link, nothing, 0.5, Turns())  # type: ignore[arg-type]
     consumer = Consumer("yibao.broken", 1, nothing, around)
     async with asyncio.timeout(10):
         while len(clock.pauses) <= STRIKES_MAX + 3:  # noqa: ASYNC110 - the clock counts, no event
@@ -84,10 +85,45 @@ async def test_a_queue_that_is_only_refused_is_tried_again_soon() -> None:
     async def link() -> Steady:
         return Steady()
 
-    around = Surroundings(clock, link, nothing, 0.5, asyncio.Lock())  # type: ignore[arg-type]
+    around = Surroundings(clock, link, nothing, 0.5, Turns())  # type: ignore[arg-type]
     consumer = Consumer("yibao.busy", 1, nothing, around)
     async with asyncio.timeout(10):
         while len(clock.pauses) <= STRIKES_MAX + 3:  # noqa: ASYNC110 - the clock counts, no event
             await asyncio.sleep(0)
     await consumer.stop()
     assert max(clock.pauses) <= 0.5
+
+
+async def test_many_start_at_once_until_a_connection_is_lost_then_one_by_one_until_all_stand() -> (
+    None
+):
+    turns = Turns()
+    under_way, most, blamed = 0, 0, []
+
+    async def starts(*, lost: bool = False) -> None:
+        nonlocal under_way, most
+        async with turns.turn() as start:
+            under_way += 1
+            most = max(most, under_way)
+            await asyncio.sleep(0)
+            under_way -= 1
+            if lost:
+                blamed.append(turns.lost(start))
+                raise BrokerUnreachableError("the connection is lost")
+
+    async def all_start(many: int, *, lost: bool = False) -> int:
+        nonlocal most
+        most = 0
+        work = (starts(lost=lost) for _ in range(many))
+        await asyncio.gather(*work, return_exceptions=True)
+        return most
+
+    many = STARTS_MAX * 2
+    assert await all_start(many) == STARTS_MAX
+    await all_start(STARTS_MAX, lost=True)
+    assert not any(blamed), "many were starting: nobody is to blame yet"
+    blamed.clear()
+    assert await all_start(3, lost=True) == 1
+    assert blamed == [True, True, True]
+    assert await all_start(many) == 1
+    assert await all_start(many) == STARTS_MAX
