@@ -20,6 +20,7 @@ SLOW_SHARE = 0.3
 BEFORE, AFTER = 16, 16
 """Outcomes before the disturbance, and after it."""
 FLOWING_S = 60.0
+SALES_OF_ONE = 4
 
 Disturb = Callable[[], Awaitable[None]]
 
@@ -64,8 +65,11 @@ class Shop:
         return await until(enough, FLOWING_S)
 
     async def _desk(self) -> None:
-        first = await prepared(self._stage, self._his, (*self._what, "2102"))
+        sales = 0
         while self._open:
+            if sales % SALES_OF_ONE == 0:  # a look goes through all visits of a person's day
+                first = await prepared(self._stage, self._his, (*self._what, "2102"))
+            sales += 1
             sale = first.like(self._what, "2102", first.visit.purchase(ITEMS))
             sold = await self._through(sale)
             if sold is not None and sold.status == "succeeded" and self._open:
