@@ -164,6 +164,8 @@ class Dispatcher:
             "x-original-routing-key": delivery.routing_key,
             SENDER: sender(delivery, self._context.trusted),
         }
+        if len(delivery.body) > self._limits.body_bytes_max:
+            marks["x-park-oversize"] = "cut"
         await self._publisher.publish(parked(delivery, reason, marks))
 
 

@@ -107,6 +107,7 @@ async def build(settings: Settings, clock: Clock) -> Parts:
         declare=declaration(lanes_of(settings), settings.institutions),
         patience_s=BROKER_PATIENCE_S,
     )
+    broker.body_bytes_max = settings.worker.body_bytes_max
     centre = Centre(clock, metrics)
     msgids = MsgidPool(journal, clock)
     digest: Digest = read_keyring(settings.journal).digest

@@ -60,6 +60,9 @@ class Broker:
         self._closing = False
         self._keeper: asyncio.Task[None] | None = None
         self.blocked = False
+        self.body_bytes_max = 0
+        """Beyond it the body of a delivery is cut while it arrives (0: never); set before
+        ``consume``. A broker takes messages of 16 or 128 MiB, and a prefetch is many."""
 
     @classmethod
     async def connect(
@@ -137,6 +140,7 @@ class Broker:
             self._declare_again,
             self._settings.reconnect_s_max,
             self._turns,
+            self.body_bytes_max,
         )
         consumer = Consumer(queue, prefetch, handler, around)
         self._consumers.append(consumer)

@@ -32,12 +32,14 @@ class Surroundings:
         declare: Callable[[], Awaitable[None]],
         pause_s_max: float,
         turns: Turns,
+        body_bytes_max: int = 0,
     ) -> None:
         self.clock = clock
         self.link = link
         self.declare = declare
         self.pause_s_max = pause_s_max
         self.turns = turns
+        self.body_bytes_max = body_bytes_max
 
 
 class Consumer:
@@ -110,7 +112,7 @@ class Consumer:
 
     async def _start(self, link: Link, start: Start) -> Lane:
         self._cancelled.clear()
-        lane = await link.lane(self._arrived)
+        lane = await link.lane(self._arrived, body_bytes_max=self._around.body_bytes_max)
         self._lane = lane
         try:
             with Translated():

@@ -143,14 +143,17 @@ class Link:
         """Whether the connection is up as far as we know."""
         return not self.closed.is_set()
 
-    async def lane(self, arrived: LaneArrived, *, confirms: bool = False) -> Lane:
-        """Open a channel whose deliveries, confirms and returns go to ``arrived``."""
+    async def lane(
+        self, arrived: LaneArrived, *, confirms: bool = False, body_bytes_max: int = 0
+    ) -> Lane:
+        """Open a channel whose deliveries, confirms and returns go to ``arrived``, bodies no longer
+        than ``bus.broker.tap.Inlet`` keeps them."""
         with Translated():
             async with asyncio.timeout(RPC_S):
                 channel = await self._connection.channel(publisher_confirms=confirms)
         lane = Lane(channel, self._tap)
         # It stays after the channel: late deliveries must not reach the library's decoder.
-        self._tap.inlets[lane.number] = Inlet(partial(arrived, lane))
+        self._tap.inlets[lane.number] = Inlet(partial(arrived, lane), body_bytes_max)
         return lane
 
     async def is_blocked(self) -> bool:

@@ -8,6 +8,7 @@ transport seam is used (decision 0003).
 
 import asyncio
 import struct
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -35,12 +36,14 @@ Arrived = Callable[[bytes, bytes, bytes], None]
 
 
 class Inlet:
-    """The hot frames of one channel, put together."""
+    """The hot frames of one channel, put together. Of a body beyond ``body_bytes_max`` (0: no
+    bound) not more than one frame more is kept: whoever gets it sees that it is too large."""
 
-    __slots__ = ("_arrived", "_header", "_left", "_method", "_parts")
+    __slots__ = ("_arrived", "_header", "_left", "_method", "_parts", "_room", "_room_max")
 
-    def __init__(self, arrived: Arrived) -> None:
+    def __init__(self, arrived: Arrived, body_bytes_max: int = 0) -> None:
         self._arrived = arrived
+        self._room_max = self._room = body_bytes_max or sys.maxsize
         self._method = b""
         self._header = b""
         self._left = 0
@@ -62,12 +65,15 @@ class Inlet:
             self._header = payload
             self._left = int.from_bytes(payload[4:12], "big")
         else:
-            self._parts.append(payload)
+            if self._room >= 0:
+                self._parts.append(payload)
+            self._room -= len(payload)
             self._left -= len(payload)
         if self._left <= 0:
             method, body = self._method, b"".join(self._parts)
             self._method = b""
             self._parts.clear()
+            self._room = self._room_max
             self._arrived(method, self._header, body)
         return True
 

@@ -14,7 +14,7 @@ class DyingLink:
     def __init__(self) -> None:
         self.is_open = True
 
-    async def lane(self, _arrived: object) -> "DyingLane":
+    async def lane(self, _arrived: object, **_: object) -> "DyingLane":
         return DyingLane(self)
 
 
@@ -79,7 +79,7 @@ async def test_a_queue_that_is_only_refused_is_tried_again_soon() -> None:
     clock = CountingClock()
 
     class Steady(DyingLink):
-        async def lane(self, _arrived: object) -> DyingLane:
+        async def lane(self, _arrived: object, **_: object) -> DyingLane:
             raise BrokerUnreachableError("no channel now")
 
     async def link() -> Steady:

@@ -1,5 +1,6 @@
 """Our frames against a second implementation, and decoding that never raises."""
 
+import tracemalloc
 from typing import Any
 
 import pamqp.frame
@@ -202,3 +203,20 @@ def test_an_inlet_takes_its_own_frames_and_leaves_the_rest_to_the_library() -> N
     cancel = b"\x00\x3c\x00\x1e\x03tag\x01"
     assert inlet.take(1, cancel) is False  # noticed, and the library answers it
     assert seen == [(DELIVER, b"hello"), (cancel[:4], b"")]
+
+
+def test_of_a_body_beyond_the_bound_no_more_is_kept_than_tells_that_it_is_too_large() -> None:
+    frame, frames = bytes(131_064), 512
+    sizes: list[int] = []
+    inlet = Inlet(lambda _method, _head, body: sizes.append(len(body)), 1_000_000)
+    tracemalloc.start()
+    for size in (frames * len(frame), 5):  # 64 MiB, then an ordinary one
+        inlet.take(1, deliver_method())
+        inlet.take(2, b"\x00\x3c\x00\x00" + size.to_bytes(8, "big") + b"\x00\x00")
+        for at in range(0, size, len(frame)):
+            inlet.take(3, bytes(frame[: size - at]))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert 1_000_000 < sizes[0] <= 1_000_000 + len(frame)
+    assert sizes[1] == 5
+    assert peak < 4_000_000

@@ -1,5 +1,6 @@
 """Bodies that are no request: each is answered with its reasons, and nothing is sent."""
 
+import gzip
 import json
 from typing import Any
 
@@ -186,3 +187,11 @@ async def test_a_number_nobody_specified_is_passed_on_and_harms_nobody(
     body = frame(content={"medinsinfo": {**INSTITUTION["medinsinfo"], "local_field": "X"}})
     heard = await his.ask(body.replace(b'"X"', literal))
     assert heard.outcome == ("succeeded", "ok")
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "no such thing"])
+async def test_a_compressed_request_is_not_unpacked(outside: RawHis, encoding: str) -> None:
+    body = gzip.compress(frame(note="x" * (64 * MIB)))
+    heard = await outside.ask(body, content_encoding=encoding)
+    assert heard.outcome == ("invalid", "malformed")
+    assert heard.faults == {"$": "not_json"}
