@@ -110,11 +110,13 @@ class Connection:
 
 
 class FaultProxy:
-    """``port`` on 127.0.0.1 leads to ``to_port``. ``out``: client to server; ``back``: the way of
-    the answers. ``made`` counts connections, ``sprung`` how often the trap was."""
+    """``port`` on ``host`` leads to ``to_port`` of this machine. ``out``: client to server;
+    ``back``: the way of the answers. ``made`` counts connections, ``sprung`` how often the trap
+    was."""
 
-    def __init__(self, to_port: int) -> None:
+    def __init__(self, to_port: int, host: str = "127.0.0.1") -> None:
         self.to_port = to_port
+        self._host = host
         self.port = 0
         self.out, self.back = Way(), Way()
         self.plugged = True
@@ -172,7 +174,7 @@ class FaultProxy:
 
     async def start(self) -> None:
         """Listen."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, self._host, 0)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -273,9 +275,9 @@ def reused(one: Connection, _data: bytes) -> bool:
 
 
 @asynccontextmanager
-async def fault_proxy(to_port: int) -> AsyncIterator[FaultProxy]:
+async def fault_proxy(to_port: int, host: str = "127.0.0.1") -> AsyncIterator[FaultProxy]:
     """A proxy to a port of this machine."""
-    proxy = FaultProxy(to_port)
+    proxy = FaultProxy(to_port, host)
     await proxy.start()
     try:
         yield proxy
