@@ -35,6 +35,9 @@ CONFIRM_S = 30.0
 """A confirm that takes longer means a broker in trouble: the connection is given up as lost."""
 PAUSE_S_MIN, PAUSE_S_MAX = 0.1, 5.0
 """Pauses between attempts to connect: doubled up to the bound, for as long as the program runs."""
+REFUSED_S = 5.0
+"""A broker that refuses a message gets a new connection, but not more often than this: after a
+quorum queue has lost its leader, it may refuse everything on a channel for ever (RabbitMQ 3.10)."""
 PREFETCH = 64
 """Replies taken before the first is on the disk; each is at most a few hundred KB."""
 QUEUE_UNUSED_MS = 30 * 86_400_000
@@ -139,6 +142,7 @@ class Session:
         self._settings = settings
         self._on_message = on_message
         self._in_flight = 0
+        self._made_s = asyncio.get_running_loop().time()
         self._requests: AbstractExchange
 
     async def open(self) -> None:
@@ -175,6 +179,8 @@ class Session:
         except (ChannelAccessRefused, ChannelNotFoundEntity):
             raise self._refusal(request.key) from None
         except DeliveryError:
+            if asyncio.get_running_loop().time() - self._made_s > REFUSED_S:
+                self.give_up()
             raise OutcomeUnknownError(
                 "the broker did not take the request over: its queue is full or in trouble;"
                 " ask again with the same key",

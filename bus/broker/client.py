@@ -208,6 +208,8 @@ class Broker:
             if outlet is not None:
                 await self._watch(link, outlet)
                 self._ready.clear()
+                if outlet.refused:
+                    await outlet.lane.close()
                 outlet.fail_all()
                 self._outlet = None
             if link.is_open:
@@ -220,7 +222,7 @@ class Broker:
     async def _watch(self, link: Link, outlet: Outlet) -> None:
         closed = asyncio.ensure_future(outlet.lane.closed.wait())
         try:
-            while not closed.done():
+            while not closed.done() and not outlet.refused:
                 await asyncio.wait((closed,), timeout=SWEEP_S)
                 outlet.sweep()
                 await self._note_blocked(link)

@@ -25,6 +25,9 @@ class Outlet:
         self._waiting: dict[int, tuple[float, asyncio.Future[None]]] = {}
         self._ids: dict[str, int] = {}
         self._prefix = secrets.token_hex(8)
+        self.refused = False
+        """Whether the broker has refused a message. After a quorum queue has lost its leader it may
+        refuse everything on a channel for ever (RabbitMQ 3.10); on a new one it takes it."""
 
     @classmethod
     async def open(cls, link: Link, confirm_timeout_s: float) -> "Outlet":
@@ -76,6 +79,7 @@ class Outlet:
             if index == ACK:
                 entry[1].set_result(None)
             else:
+                self.refused = True
                 _fail(entry[1], PublishFailedError("the broker refused the message (queue full?)"))
         if method[12] & 1:
             self._lowest = tag + 1
