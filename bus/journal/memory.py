@@ -18,16 +18,20 @@ from bus.journal.port import (
     Known,
     Lease,
     Numbers,
+    Run,
+    RunsBy,
     Session,
 )
 from bus.journal.rules import (
     TAKEN_OVER,
     check_changes,
     claim_of,
+    is_due,
     late,
     may_sign_in,
     needs_msgid,
     replaced,
+    taken_run,
 )
 from bus.lifecycle.record import FINAL, OPEN, Record, StoryLine
 
@@ -49,6 +53,7 @@ class MemoryJournal:
         self._marks: dict[str, Mark] = {}
         self._sessions: dict[tuple[str, str, str], Session] = {}
         self._facts: dict[tuple[str, str, str, str], Fact] = {}
+        self._runs: dict[tuple[int, str, str], Run] = {}
 
     async def open(self) -> None:
         """See the port."""
@@ -203,6 +208,44 @@ class MemoryJournal:
             if name[:3] == (tenant, kind, subject)
         ]
 
+    async def plan_runs(self, runs: tuple[Run, ...]) -> int:
+        """See the port."""
+        self._writing()
+        before = len(self._runs)
+        for run in runs:
+            self._runs.setdefault(_run_name(run), run)
+        return len(self._runs) - before
+
+    async def take_runs(self, lease: Lease, limit: int) -> list[Run]:
+        """See the port."""
+        self._writing()
+        due = [run for _, run in sorted(self._runs.items()) if is_due(run, lease)]
+        taken = [taken_run(run, lease) for run in due[:limit]]
+        self._runs |= {_run_name(run): run for run in taken}
+        return taken
+
+    async def put_run(self, run: Run) -> bool:
+        """See the port."""
+        self._writing()
+        stored = self._runs.get(_run_name(run))
+        if stored is None or stored.fence != run.fence:
+            return False
+        self._runs[_run_name(run)] = run
+        return True
+
+    async def runs(self, by: RunsBy) -> list[Run]:
+        """See the port."""
+        self._reading()
+        found = [
+            run
+            for _, run in sorted(self._runs.items(), reverse=True)
+            if run.due_ms < by.before_ms
+            and by.tenant in {"", run.tenant}
+            and by.schedule in {"", run.schedule}
+            and (not by.states or run.state in by.states)
+        ]
+        return found[: by.limit]
+
     async def purge(self, before_ms: Mapping[str, int], limit: int = 500) -> int:
         """As the engines that last do."""
         self._writing()
@@ -227,8 +270,14 @@ class MemoryJournal:
         self._writing()
         facts = {name: one for name, one in self._facts.items() if one.at_ms >= before_ms}
         sessions = {name: one for name, one in self._sessions.items() if one.day >= day}
+        runs = {
+            name: one
+            for name, one in self._runs.items()
+            if one.at_ms >= before_ms or one.state in {"waiting", "running"}
+        }
         gone = len(self._facts) - len(facts) + len(self._sessions) - len(sessions)
-        self._facts, self._sessions = facts, sessions
+        gone += len(self._runs) - len(runs)
+        self._facts, self._sessions, self._runs = facts, sessions, runs
         return gone
 
     def _writing(self) -> None:
@@ -282,6 +331,10 @@ class MemoryJournal:
                 else:
                     stored = self._facts[found]
                     self._facts[found] = msgspec.structs.replace(stored, mark=fact.mark)
+
+
+def _run_name(run: Run) -> tuple[int, str, str]:
+    return (run.due_ms, run.tenant, run.schedule)
 
 
 def _matches(record: Record, by: FindBy) -> bool:

@@ -1,4 +1,4 @@
-"""The journal port: five small books, each with at most five duties, served by one engine.
+"""The journal port: six small books, each with at most five duties, served by one engine.
 
 Durability: when a method that changes something returns, the change survives a power cut. Many
 callers may wait at once; engines commit in groups. An engine that cannot keep the change raises
@@ -103,6 +103,36 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     now_ms: int
     lease_ms: int
     tenant: str = ""
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of a schedule: what is to be done for a tenant at a time, by one worker. Unique by
+    (tenant, schedule, due_ms). ``state``: waiting, running, done, failed, missed."""
+
+    tenant: str
+    schedule: str
+    due_ms: int
+    job: str
+    state: str = "waiting"
+    fence: int = 0
+    """Raised by every take-over; a worker with an older fence changes nothing."""
+    owner: str = ""
+    until_ms: int = 0
+    """While running: the end of the lease. While waiting: not to be tried again before."""
+    attempts: int = 0
+    at_ms: int = 0
+    detail: str = ""
+    """What came of it, in a few words or figures; never holds identities."""
+
+
+class RunsBy(msgspec.Struct, frozen=True, kw_only=True):
+    """Terms of a search for runs; empty means any. ``before_ms``: due earlier, to read on."""
+
+    tenant: str = ""
+    schedule: str = ""
+    states: tuple[str, ...] = ()
+    before_ms: int = 1 << 62
+    limit: int = 100
 
 
 class FindBy(msgspec.Struct, frozen=True, kw_only=True):
@@ -229,7 +259,28 @@ class FactBook(Protocol):
         ...
 
 
-class Journal(Ledger, Outbox, Msgids, SessionBook, FactBook, Protocol):
+class ScheduleBook(Protocol):
+    """What is to be done at certain times, once, whoever does it."""
+
+    async def plan_runs(self, runs: tuple[Run, ...]) -> int:
+        """Insert those that are not there yet; how many that were."""
+        ...
+
+    async def take_runs(self, lease: Lease, limit: int) -> list[Run]:
+        """Runs that are due and wait, or whose runner was silent past its lease, oldest first:
+        running now, fence and attempts raised, owner set, leased; durable before return."""
+        ...
+
+    async def put_run(self, run: Run) -> bool:
+        """Replace the stored run when its fence is the same."""
+        ...
+
+    async def runs(self, by: RunsBy) -> list[Run]:
+        """Runs that match every term given, latest due first."""
+        ...
+
+
+class Journal(Ledger, Outbox, Msgids, SessionBook, FactBook, ScheduleBook, Protocol):
     """All books of one engine."""
 
     async def open(self) -> None:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from bus.journal.port import FactChange, Session
+from bus.journal.port import FactChange, Lease, Run, Session
 from bus.lifecycle.record import OPEN, Record, State, StoryLine
 
 LATE = "late_"
@@ -55,3 +55,26 @@ def may_sign_in(stored: Session | None, now_ms: int, *, replace: bool) -> bool:
     if stored.state == "signing":
         return stored.until_ms <= now_ms
     return replace and stored.state == "open"
+
+
+def is_due(run: Run, lease: Lease) -> bool:
+    """Whether it may be taken: nobody works on it, and its time has come."""
+    return (
+        run.state in {"waiting", "running"}
+        and run.due_ms <= lease.now_ms
+        and run.until_ms <= lease.now_ms
+        and lease.tenant in {"", run.tenant}
+    )
+
+
+def taken_run(run: Run, lease: Lease) -> Run:
+    """The run in the hands of the one who takes it."""
+    return msgspec.structs.replace(
+        run,
+        state="running",
+        fence=run.fence + 1,
+        attempts=run.attempts + 1,
+        owner=lease.owner,
+        until_ms=lease.now_ms + lease.lease_ms,
+        at_ms=lease.now_ms,
+    )

@@ -17,6 +17,8 @@ from bus.journal.port import (
     JournalUnavailableError,
     Lease,
     Numbers,
+    Run,
+    RunsBy,
     Session,
 )
 from bus.lifecycle.record import Record, StoryLine
@@ -147,6 +149,19 @@ class JournalLink:
     async def put_session(self, session: Session) -> None:
         what = f"put_session {session.opter} {session.day} {session.state}"
         await self._do(what, lambda: self._books.put_session(session))
+
+    async def plan_runs(self, runs: tuple[Run, ...]) -> int:
+        return await self._do("plan_runs", lambda: self._books.plan_runs(runs))
+
+    async def take_runs(self, lease: Lease, limit: int) -> list[Run]:
+        return await self._do("take_runs", lambda: self._books.take_runs(lease, limit))
+
+    async def put_run(self, run: Run) -> bool:
+        what = f"put_run {run.schedule} {run.state}"
+        return await self._do(what, lambda: self._books.put_run(run))
+
+    async def runs(self, by: RunsBy) -> list[Run]:
+        return await self._look(lambda: self._books.runs(by))
 
     async def remember(self, changes: tuple[FactChange, ...]) -> None:
         await self._do("remember", lambda: self._books.remember(changes))

@@ -10,10 +10,12 @@ import sys
 from pathlib import Path
 from typing import IO
 
+from msgspec.structs import replace
+
 from bus.journal.port import Fresh, Journal, JournalUnavailableError, Lease, Session
 from bus.journal.sqlite import SqliteJournal
 from tests.journal.journal_databases import postgres_in
-from tests.journal.journal_engines import NOW, TENANT, done, line, make_sqlite, record
+from tests.journal.journal_engines import NOW, TENANT, done, line, make_sqlite, record, run
 
 ROOT = Path(__file__).parents[2]
 
@@ -93,6 +95,18 @@ async def signs_in(journal: Journal, name: str, count: int) -> None:
     await asyncio.gather(*(one(number) for number in range(count)))
 
 
+async def schedules(journal: Journal, name: str, count: int) -> None:
+    """Plan the same runs as everybody, take what is due until nothing is left; say which."""
+    planned = tuple(run(due_ms=NOW + number) for number in range(count))
+    await journal.plan_runs(planned)
+    lease = Lease(owner=name, now_ms=NOW + count, lease_ms=60_000)
+    for _ in range(count):
+        for one in await journal.take_runs(lease, 3):
+            assert (one.owner, one.fence, one.attempts) == (name, 1, 1)
+            assert await journal.put_run(replace(one, state="done"))
+            say(str(one.due_ms))
+
+
 async def full(journal: Journal, name: str, count: int) -> None:
     """Write until the room is used up, say what was promised and refused; then with room again."""
     assert isinstance(journal, SqliteJournal)
@@ -120,6 +134,7 @@ MODES = {
     "claims": claims,
     "sweeps": sweeps,
     "signs_in": signs_in,
+    "schedules": schedules,
     "full": full,
 }
 

@@ -10,7 +10,7 @@ import msgspec
 
 from bus.gm import Keyring, Sealer
 from bus.journal.memory import MemoryJournal
-from bus.journal.port import FindBy, Fresh, Journal
+from bus.journal.port import FindBy, Fresh, Journal, Run
 from bus.journal.sqlite import SqliteJournal
 from bus.lifecycle.record import Record, State, Step, StoryLine
 
@@ -57,6 +57,12 @@ def record(key: str = "", **changes: object) -> Record:
         next_at_ms=NOW + 1000,
         request=b'{"infno":"2207"}',
     )
+    return msgspec.structs.replace(plain, **changes)
+
+
+def run(**changes: object) -> Run:
+    """A run that waits for its time, which has come."""
+    plain = Run(tenant=TENANT, schedule="evening", due_ms=NOW, job="sign_out", at_ms=NOW)
     return msgspec.structs.replace(plain, **changes)
 
 

@@ -25,10 +25,11 @@ from bus.journal.port import (
     FindBy,
     Journal,
     Lease,
+    RunsBy,
     Session,
 )
 from bus.lifecycle.record import State, Step
-from tests.journal.journal_engines import NOW, OTHER, TENANT, Engine, line, make_sqlite, record
+from tests.journal.journal_engines import NOW, OTHER, TENANT, Engine, line, make_sqlite, record, run
 
 TENANTS = st.sampled_from([TENANT, OTHER])
 NAMES = st.sampled_from(["a", "b", "c"])
@@ -148,6 +149,21 @@ class Both(RuleBasedStateMachine):
         changes = data.draw(CHANGES)
         self.same(lambda journal: journal.remember(changes))
 
+    @rule(due=TIMES, tenant=TENANTS)
+    def plan(self, due: int, tenant: str) -> None:
+        planned = (run(due_ms=due, tenant=tenant), run(schedule="night", due_ms=due))
+        self.same(lambda journal: journal.plan_runs(planned))
+
+    @rule(now=TIMES, tenant=st.sampled_from(["", TENANT]), limit=st.integers(1, 3))
+    def take_runs(self, now: int, tenant: str, limit: int) -> None:
+        lease = Lease(owner="w", now_ms=now, lease_ms=700, tenant=tenant)
+        self.same(lambda journal: journal.take_runs(lease, limit))
+
+    @rule(due=TIMES, fence=st.integers(0, 2), state=st.sampled_from(["waiting", "done"]))
+    def put_run(self, due: int, fence: int, state: str) -> None:
+        one = run(due_ms=due, fence=fence, state=state)
+        self.same(lambda journal: journal.put_run(one))
+
     @rule(before=TIMES, limit=st.integers(1, 2))
     def purge(self, before: int, limit: int) -> None:
         self.same(lambda journal: journal.purge({"settle": before}, limit))  # type: ignore[attr-defined]  # beside the port
@@ -167,6 +183,7 @@ class Both(RuleBasedStateMachine):
         ):
             self.same(lambda journal, by=by: journal.find(by))  # type: ignore[misc]  # bound now
         self.same(lambda journal: journal.events_due(2))
+        self.same(lambda journal: journal.runs(RunsBy()))
         self.same(lambda journal: journal.open_sessions())
         self.same(lambda journal: journal.recall(TENANT, "fee", "a"))
         for name in list(self.model._records):

@@ -102,14 +102,14 @@ def test_a_migration_that_fails_leaves_nothing_behind(
 ) -> None:
     folder = tmp_path / "migrations"
     folder.mkdir()
-    folder.joinpath("0002.before.sql").write_text(
+    folder.joinpath("9002.before.sql").write_text(
         "-- Two; the second fails.\nCREATE TABLE extra (a INTEGER);\nCREATE TABLE extra (b TEXT);\n"
     )
     with pytest.raises(sqlite3.OperationalError, match="already exists"):
         migrate(db, folder)
     assert not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'extra'").fetchall()
-    folder.joinpath("0002.before.sql").write_text("CREATE TABLE extra (a INTEGER);\n")
-    assert migrate(db, folder) == ["0002.before.sql"]
+    folder.joinpath("9002.before.sql").write_text("CREATE TABLE extra (a INTEGER);\n")
+    assert migrate(db, folder) == ["9002.before.sql"]
     db.close()
 
 

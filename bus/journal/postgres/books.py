@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from bus.journal.port import FactChange, Session
+from bus.journal.port import FactChange, Lease, Run, Session
 from bus.journal.postgres.group import Group, Part, Unit, columns
 from bus.journal.postgres.link import Ask
 from bus.journal.postgres.queries import SQL
@@ -20,14 +20,25 @@ BEAT = SQL["beat"]
 PURGE_REQUESTS = SQL["purge_requests"]
 PURGE_FACTS = SQL["purge_facts"]
 PURGE_SESSIONS = SQL["purge_sessions"]
+PURGE_RUNS = SQL["purge_runs"]
+PLAN_RUN = SQL["plan_run"]
+TAKE_RUNS = SQL["take_runs"]
+PUT_RUN = SQL["put_run"]
 
 SESSION = Session.__struct_fields__
+RUN = Run.__struct_fields__
 
 
 class Do(msgspec.Struct, frozen=True):
     """Statements as they are; its result is how many rows they changed or gave."""
 
     asks: tuple[Ask, ...]
+
+
+class Fetch(msgspec.Struct, frozen=True):
+    """A statement that changes rows; its result is these rows."""
+
+    ask: Ask
 
 
 class Remember(msgspec.Struct, frozen=True):
@@ -50,6 +61,14 @@ def plain(group: Group, units: list[Unit]) -> Part:
     given = iter(answers)
     for unit in units:
         group.done(unit, sum(next(given).changed for _ in unit.work.asks))
+    yield []
+
+
+def fetches(group: Group, units: list[Unit]) -> Part:
+    """The part of ``Fetch``."""
+    answers = yield [unit.work.ask for unit in units]
+    for unit, answer in zip(units, answers, strict=True):
+        group.done(unit, answer.rows)
     yield []
 
 
@@ -122,8 +141,37 @@ def purge(before_ms: Mapping[str, int], limit: int) -> Do:
 
 
 def purge_remembered(before_ms: int, day: str) -> Do:
-    """Delete facts older than the cut and sign-ins of earlier days."""
-    return Do((Ask(PURGE_FACTS, {"before_ms": before_ms}), Ask(PURGE_SESSIONS, {"day": day})))
+    """Delete facts and ended runs older than the cut, and sign-ins of earlier days."""
+    cut = {"before_ms": before_ms}
+    return Do((Ask(PURGE_FACTS, cut), Ask(PURGE_RUNS, cut), Ask(PURGE_SESSIONS, {"day": day})))
+
+
+def plan_runs(runs: tuple[Run, ...]) -> Do:
+    """See the port. In one order, so that two processes that plan the same do not block."""
+    rows = sorted(runs, key=lambda run: (run.tenant, run.schedule, run.due_ms))
+    return Do(tuple(Ask(PLAN_RUN, msgspec.structs.asdict(row)) for row in rows))
+
+
+def take_runs(lease: Lease, limit: int) -> Fetch:
+    """See the port."""
+    terms: dict[str, object] = {
+        "tenant": lease.tenant,
+        "owner": lease.owner,
+        "now_ms": lease.now_ms,
+        "until_ms": lease.now_ms + lease.lease_ms,
+        "limit": limit,
+    }
+    return Fetch(Ask(TAKE_RUNS, terms))
+
+
+def put_run(run: Run) -> Do:
+    """See the port."""
+    return Do((Ask(PUT_RUN, msgspec.structs.asdict(run)),))
+
+
+def run_of(values: tuple[Any, ...]) -> Run:
+    """The run of a row."""
+    return Run(**dict(zip(RUN, values, strict=True)))
 
 
 def session_of(values: tuple[Any, ...]) -> Session:

@@ -7,7 +7,16 @@ from typing import Any
 
 import psycopg
 
-from bus.journal.postgres.books import Do, Remember, SignIn, plain, remembers, sign_ins
+from bus.journal.postgres.books import (
+    Do,
+    Fetch,
+    Remember,
+    SignIn,
+    fetches,
+    plain,
+    remembers,
+    sign_ins,
+)
 from bus.journal.postgres.group import Group, Part, Unit
 from bus.journal.postgres.ledger import (
     Advance,
@@ -88,6 +97,7 @@ def _parts(group: Group, rows: Rows, units: list[Unit]) -> list[Part]:
     beginnings = Beginnings(group, rows)
     table: list[tuple[type[Any] | tuple[type[Any], ...], Any]] = [
         (Do, partial(plain, group)),
+        (Fetch, partial(fetches, group)),
         (Remember, partial(remembers, group)),
         (Advance, partial(advances, group)),
         (Take, partial(takes, rows, group)),

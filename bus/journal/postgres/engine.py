@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import msgspec
 import psycopg
 
 from bus.clock import Clock, SystemClock
@@ -15,6 +16,8 @@ from bus.journal.port import (
     JournalUnavailableError,
     Lease,
     Numbers,
+    Run,
+    RunsBy,
     Session,
 )
 from bus.journal.postgres import books, ledger
@@ -23,6 +26,7 @@ from bus.journal.postgres.link import Answer, Ask
 from bus.journal.postgres.migrate import migrate
 from bus.journal.postgres.queries import SQL
 from bus.journal.postgres.reader import Reader
+from bus.journal.postgres.values import Texts
 from bus.journal.postgres.writer import Writer
 from bus.journal.rows import Rows
 from bus.journal.rules import check_changes
@@ -33,6 +37,7 @@ OUTBOX = SQL["outbox"]
 SESSION = SQL["session"]
 OPEN_SESSIONS = SQL["open_sessions"]
 FACTS = SQL["facts"]
+RUNS = SQL["runs"]
 
 FACT = Fact.__struct_fields__
 
@@ -167,6 +172,26 @@ class PostgresJournal:
         answer = await self._ask(FACTS, tenant=tenant, kind=kind, subject=subject)
         return [Fact(**dict(zip(FACT, values, strict=True))) for values in answer.rows]
 
+    async def plan_runs(self, runs: tuple[Run, ...]) -> int:
+        """See the port."""
+        planned: int = await self._writer.do(books.plan_runs(runs))
+        return planned
+
+    async def take_runs(self, lease: Lease, limit: int) -> list[Run]:
+        """See the port."""
+        rows = await self._writer.do(books.take_runs(lease, limit))
+        return sorted(map(books.run_of, rows), key=lambda run: run.due_ms)
+
+    async def put_run(self, run: Run) -> bool:
+        """See the port."""
+        return bool(await self._writer.do(books.put_run(run)))
+
+    async def runs(self, by: RunsBy) -> list[Run]:
+        """See the port."""
+        terms = msgspec.structs.asdict(by) | {"states": Texts(by.states)}
+        [answer] = await self._reader.read([Ask(RUNS, terms)])
+        return [books.run_of(values) for values in answer.rows]
+
     async def purge(self, before_ms: Mapping[str, int], limit: int = PURGE_ROWS_MAX) -> int:
         """Delete final requests, with their stories, last changed before the cut of their class
         (``effect``), at most ``limit`` of each; the number deleted, 0 when nothing is left to do.
@@ -175,7 +200,8 @@ class PostgresJournal:
         return deleted
 
     async def purge_remembered(self, before_ms: int, day: str) -> int:
-        """Delete facts older than ``before_ms`` and sign-ins of days before ``day``."""
+        """Delete facts and ended runs older than ``before_ms``, sign-ins of days before
+        ``day``."""
         deleted: int = await self._writer.do(books.purge_remembered(before_ms, day))
         return deleted
 

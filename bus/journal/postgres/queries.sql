@@ -336,3 +336,48 @@ DELETE FROM facts WHERE at_ms < %(before_ms)s::bigint
 -- name: purge_sessions
 -- Delete sign-ins of days before the cut.
 DELETE FROM sessions WHERE day < %(day)s::text
+
+-- name: plan_run
+-- Insert a run unless it is there.
+INSERT INTO runs (tenant, schedule, due_ms, job, state, fence, owner, until_ms, attempts, at_ms, detail)
+VALUES (%(tenant)s::text, %(schedule)s::text, %(due_ms)s::bigint, %(job)s::text, %(state)s::text,
+    %(fence)s::bigint, %(owner)s::text, %(until_ms)s::bigint, %(attempts)s::bigint,
+    %(at_ms)s::bigint, %(detail)s::text)
+ON CONFLICT DO NOTHING
+
+-- name: take_runs
+-- Lease runs that are due and that nobody works on; another process takes others.
+WITH due AS MATERIALIZED (
+    SELECT tenant, schedule, due_ms FROM runs
+    WHERE state IN ('waiting', 'running') AND due_ms <= %(now_ms)s::bigint
+        AND until_ms <= %(now_ms)s::bigint
+        AND (%(tenant)s::text = '' OR tenant = %(tenant)s::text)
+    ORDER BY due_ms LIMIT %(limit)s::bigint FOR UPDATE SKIP LOCKED
+)
+UPDATE runs SET state = 'running', fence = fence + 1, attempts = attempts + 1,
+    owner = %(owner)s::text, until_ms = %(until_ms)s::bigint, at_ms = %(now_ms)s::bigint
+FROM due
+WHERE runs.tenant = due.tenant AND runs.schedule = due.schedule AND runs.due_ms = due.due_ms
+RETURNING runs.tenant, runs.schedule, runs.due_ms, runs.job, runs.state, runs.fence, runs.owner, runs.until_ms, runs.attempts, runs.at_ms, runs.detail
+
+-- name: put_run
+-- Replace a run under its fence.
+UPDATE runs SET job = %(job)s::text, state = %(state)s::text, owner = %(owner)s::text,
+    until_ms = %(until_ms)s::bigint, attempts = %(attempts)s::bigint, at_ms = %(at_ms)s::bigint,
+    detail = %(detail)s::text
+WHERE tenant = %(tenant)s::text AND schedule = %(schedule)s::text AND due_ms = %(due_ms)s::bigint
+    AND fence = %(fence)s::bigint
+
+-- name: runs
+-- Runs, latest due first.
+SELECT tenant, schedule, due_ms, job, state, fence, owner, until_ms, attempts, at_ms, detail
+FROM runs
+WHERE due_ms < %(before_ms)s::bigint
+    AND (%(tenant)s::text = '' OR tenant = %(tenant)s::text)
+    AND (%(schedule)s::text = '' OR schedule = %(schedule)s::text)
+    AND (cardinality(%(states)s::text[]) = 0 OR state = ANY (%(states)s::text[]))
+ORDER BY due_ms DESC, tenant DESC, schedule DESC LIMIT %(limit)s::bigint
+
+-- name: purge_runs
+-- Delete ended runs before the cut.
+DELETE FROM runs WHERE at_ms < %(before_ms)s::bigint AND state NOT IN ('waiting', 'running')

@@ -2,11 +2,12 @@
 
 import sqlite3
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
-from bus.journal.port import Fact, FactChange, Numbers, Session
-from bus.journal.rules import may_sign_in
+from bus.journal.port import Fact, FactChange, Lease, Numbers, Run, RunsBy, Session
+from bus.journal.rules import may_sign_in, taken_run
 from bus.journal.sqlite.queries import SQL
 from bus.journal.sqlite.transaction import Transaction
 
@@ -21,9 +22,16 @@ BEAT = SQL["beat"]
 PURGE_REQUESTS = SQL["purge_requests"]
 PURGE_FACTS = SQL["purge_facts"]
 PURGE_SESSIONS = SQL["purge_sessions"]
+PURGE_RUNS = SQL["purge_runs"]
+PLAN_RUN = SQL["plan_run"]
+RUNS_DUE = SQL["runs_due"]
+TAKE_RUN = SQL["take_run"]
+PUT_RUN = SQL["put_run"]
+RUNS = SQL["runs"]
 
 _SESSION = Session.__struct_fields__
 _FACT = Fact.__struct_fields__
+_RUN = Run.__struct_fields__
 
 
 def session(
@@ -108,6 +116,38 @@ def purge(transaction: Transaction, before_ms: Mapping[str, int], limit: int) ->
 
 
 def purge_remembered(transaction: Transaction, before_ms: int, day: str) -> int:
-    """Delete facts older than the cut and sign-ins of earlier days; the number deleted."""
+    """Delete facts and ended runs older than the cut, and sign-ins of earlier days; the number
+    deleted."""
     gone = transaction.change(PURGE_FACTS, {"before_ms": before_ms})
+    gone += transaction.change(PURGE_RUNS, {"before_ms": before_ms})
     return gone + transaction.change(PURGE_SESSIONS, {"day": day})
+
+
+def plan_runs(transaction: Transaction, planned: tuple[Run, ...]) -> int:
+    """See the port."""
+    return sum(transaction.change(PLAN_RUN, msgspec.structs.asdict(one)) for one in planned)
+
+
+def take_runs(transaction: Transaction, lease: Lease, limit: int) -> list[Run]:
+    """See the port."""
+    terms = {"now_ms": lease.now_ms, "tenant": lease.tenant, "limit": limit}
+    taken = [taken_run(_run(row), lease) for row in transaction.rows(RUNS_DUE, terms)]
+    for one in taken:
+        transaction.change(TAKE_RUN, msgspec.structs.asdict(one))
+        put_run(transaction, one)
+    return taken
+
+
+def put_run(transaction: Transaction, run: Run) -> bool:
+    """See the port."""
+    return bool(transaction.change(PUT_RUN, msgspec.structs.asdict(run)))
+
+
+def runs(db: sqlite3.Connection, by: RunsBy) -> list[Run]:
+    """See the port."""
+    terms = msgspec.structs.asdict(by) | {"states": msgspec.json.encode(by.states).decode()}
+    return [_run(row) for row in db.execute(RUNS, terms)]
+
+
+def _run(row: tuple[Any, ...]) -> Run:
+    return Run(**dict(zip(_RUN, row, strict=True)))

@@ -21,6 +21,8 @@ from bus.journal.port import (
     Known,
     Lease,
     Numbers,
+    Run,
+    RunsBy,
     Session,
 )
 from bus.journal.rows import Rows
@@ -159,6 +161,22 @@ class SqliteJournal:
             partial(books.facts, tenant=tenant, kind=kind, subject=subject)
         )
 
+    async def plan_runs(self, runs: tuple[Run, ...]) -> int:
+        """See the port."""
+        return await self._writer.do(orders.PlanRuns(runs), int)
+
+    async def take_runs(self, lease: Lease, limit: int) -> list[Run]:
+        """See the port."""
+        return await self._writer.do(orders.TakeRuns(lease, limit), list[Run])
+
+    async def put_run(self, run: Run) -> bool:
+        """See the port."""
+        return await self._writer.do(orders.PutRun(run), bool)
+
+    async def runs(self, by: RunsBy) -> list[Run]:
+        """See the port."""
+        return await self._reader.read(partial(books.runs, by=by))
+
     async def purge(self, before_ms: Mapping[str, int], limit: int = PURGE_ROWS_MAX) -> int:
         """Delete final requests, with their stories, last changed before the cut of their class
         (``effect``), at most ``limit`` of each; the number deleted, 0 when nothing is left to do.
@@ -166,7 +184,8 @@ class SqliteJournal:
         return await self._writer.do(orders.Purge(before_ms, limit), int)
 
     async def purge_remembered(self, before_ms: int, day: str) -> int:
-        """Delete facts older than ``before_ms`` and sign-ins of days before ``day``."""
+        """Delete facts and ended runs older than ``before_ms``, sign-ins of days before
+        ``day``."""
         return await self._writer.do(orders.PurgeRemembered(before_ms, day), int)
 
     @property

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from bus.journal.port import FactChange, Lease, Session
+from bus.journal.port import FactChange, Lease, Run, Session
 from bus.journal.sqlite import books, ledger
 from bus.journal.sqlite.transaction import Transaction
 from bus.lifecycle.record import Record, StoryLine
@@ -122,6 +122,37 @@ class Remember(Order, frozen=True):
         books.change_facts(transaction, self.changes)
 
 
+class PlanRuns(Order, frozen=True):
+    """Answer: int."""
+
+    runs: tuple[Run, ...]
+
+    def run(self, transaction: Transaction) -> int:
+        """See the port."""
+        return books.plan_runs(transaction, self.runs)
+
+
+class TakeRuns(Order, frozen=True):
+    """Answer: list of ``Run``."""
+
+    lease: Lease
+    limit: int
+
+    def run(self, transaction: Transaction) -> list[Run]:
+        """See the port."""
+        return books.take_runs(transaction, self.lease, self.limit)
+
+
+class PutRun(Order, frozen=True):
+    """Answer: bool."""
+
+    kept: Run
+
+    def run(self, transaction: Transaction) -> bool:
+        """See the port."""
+        return books.put_run(transaction, self.kept)
+
+
 class Beat(Order, frozen=True):
     """Answer: None."""
 
@@ -164,6 +195,9 @@ AnyOrder = (
     | ClaimSignIn
     | PutSession
     | Remember
+    | PlanRuns
+    | TakeRuns
+    | PutRun
     | Beat
     | Purge
     | PurgeRemembered

@@ -211,3 +211,41 @@ DELETE FROM facts WHERE at_ms < :before_ms
 -- name: purge_sessions
 -- Delete sign-ins of days before the cut.
 DELETE FROM sessions WHERE day < :day
+
+-- name: plan_run
+-- Insert a run unless it is there.
+INSERT INTO runs (tenant, schedule, due_ms, job, state, fence, owner, until_ms, attempts, at_ms, detail)
+VALUES (:tenant, :schedule, :due_ms, :job, :state, :fence, :owner, :until_ms, :attempts, :at_ms, :detail)
+ON CONFLICT DO NOTHING
+
+-- name: runs_due
+-- Runs that are due and that nobody works on.
+SELECT tenant, schedule, due_ms, job, state, fence, owner, until_ms, attempts, at_ms, detail
+FROM runs
+WHERE state IN ('waiting', 'running') AND due_ms <= :now_ms AND until_ms <= :now_ms
+    AND (:tenant = '' OR tenant = :tenant)
+ORDER BY due_ms LIMIT :limit
+
+-- name: put_run
+-- Replace a run under its fence.
+UPDATE runs SET job = :job, state = :state, owner = :owner, until_ms = :until_ms,
+    attempts = :attempts, at_ms = :at_ms, detail = :detail
+WHERE tenant = :tenant AND schedule = :schedule AND due_ms = :due_ms AND fence = :fence
+
+-- name: take_run
+-- Raise the fence of a run.
+UPDATE runs SET fence = :fence
+WHERE tenant = :tenant AND schedule = :schedule AND due_ms = :due_ms
+
+-- name: runs
+-- Runs, latest due first.
+SELECT tenant, schedule, due_ms, job, state, fence, owner, until_ms, attempts, at_ms, detail
+FROM runs
+WHERE due_ms < :before_ms
+    AND (:tenant = '' OR tenant = :tenant) AND (:schedule = '' OR schedule = :schedule)
+    AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
+ORDER BY due_ms DESC, tenant DESC, schedule DESC LIMIT :limit
+
+-- name: purge_runs
+-- Delete ended runs before the cut.
+DELETE FROM runs WHERE at_ms < :before_ms AND state NOT IN ('waiting', 'running')
