@@ -191,6 +191,36 @@ async def test_a_group_cut_before_its_commit_is_done_again(
     assert journal.counts.failures == 0
 
 
+async def test_a_commit_lost_with_its_server_is_not_mistaken_for_another_one(
+    own_server: PrivatePostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that crashes forgets the transactions that never reached its disk, and gives their
+    numbers to the next ones."""
+    monkeypatch.setattr(writer, "UNSURE_S", 30.0)
+    make_books(own_server, tmp_path)
+    async with cable(address_in(tmp_path)) as (one, through):
+        journal = PostgresJournal(through, Sealer(KEYS))
+        await journal.open()
+        first = await begun(journal, record("k"))
+        one.cut_at, one.proxy.after_delivery = b"COMMIT", False
+        to_port, one.proxy.to_port = one.proxy.to_port, 1
+        advancing = asyncio.create_task(journal.advance(done(first), line("answered")))
+        async with asyncio.timeout(20):
+            while not one.proxy.sprung:  # noqa: ASYNC110 - the proxy has no event for it
+                await asyncio.sleep(0)
+        own_server.kill9()
+        own_server.start_again()
+        with plain_connection(tmp_path) as others:
+            for _ in range(20):
+                others.execute("SELECT pg_current_xact_id()")
+        one.proxy.to_port = to_port
+        assert await advancing
+        assert await stored(journal, TENANT, "k") == done(first)
+        told = [said.what for said in await journal.story(TENANT, "k")]
+        assert told == ["received", "answered"]
+        await journal.close()
+
+
 async def test_a_commit_is_unavailable_when_nobody_can_say_whether_it_was_made(
     postgres_server: PrivatePostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

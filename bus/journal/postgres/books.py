@@ -21,6 +21,7 @@ PURGE_REQUESTS = SQL["purge_requests"]
 PURGE_FACTS = SQL["purge_facts"]
 PURGE_SESSIONS = SQL["purge_sessions"]
 PURGE_RUNS = SQL["purge_runs"]
+PURGE_WRITERS = SQL["purge_writers"]
 PLAN_RUN = SQL["plan_run"]
 TAKE_RUNS = SQL["take_runs"]
 PUT_RUN = SQL["put_run"]
@@ -143,7 +144,8 @@ def purge(before_ms: Mapping[str, int], limit: int) -> Do:
 def purge_remembered(before_ms: int, day: str) -> Do:
     """Delete facts and ended runs older than the cut, and sign-ins of earlier days."""
     cut = {"before_ms": before_ms}
-    return Do((Ask(PURGE_FACTS, cut), Ask(PURGE_RUNS, cut), Ask(PURGE_SESSIONS, {"day": day})))
+    gone = (Ask(PURGE_FACTS, cut), Ask(PURGE_RUNS, cut), Ask(PURGE_SESSIONS, {"day": day}))
+    return Do((*gone, Ask(PURGE_WRITERS, cut)))
 
 
 def plan_runs(runs: tuple[Run, ...]) -> Do:

@@ -5,6 +5,7 @@ from functools import partial
 from itertools import islice, repeat
 from typing import Any
 
+import msgspec
 import psycopg
 
 from bus.journal.postgres.books import (
@@ -33,7 +34,7 @@ from bus.journal.rows import Rows
 
 BEGIN_GROUP = Ask(SQL["begin_group"])
 COMMIT_GROUP = Ask(SQL["commit_group"])
-OWN_NUMBER = Ask(SQL["own_number"])
+MARK_GROUP = SQL["mark_group"]
 NO_ANSWER = Answer([], 0)
 BROKEN = ("08", "57P")
 """Classes of SQLSTATE that end a connection: connection exceptions and shutdowns."""
@@ -41,29 +42,36 @@ BROKEN = ("08", "57P")
 Answers = Iterator[Answer]
 
 
+class GroupMark(msgspec.Struct, frozen=True):
+    """Which commit of which writer."""
+
+    name: str
+    number: int
+
+
 class LostRaceError(Exception):
     """Another process was quicker; nothing was kept, and the same can be tried again."""
 
 
 class UnsureError(Exception):
-    """The connection broke after the commit was asked for. ``number`` tells the server which one,
-    ``made`` gives its group if it was made."""
+    """The connection broke after the commit was asked for. ``mark`` is kept where it was made,
+    ``made`` then gives its group."""
 
-    def __init__(self, number: str, made: Callable[[], Group]) -> None:
-        super().__init__(number)
-        self.number = number
+    def __init__(self, mark: "GroupMark", made: Callable[[], Group]) -> None:
+        super().__init__(mark.number)
+        self.mark = mark
         self.made = made
 
 
-async def commit(link: Link, rows: Rows, units: list[Unit]) -> Group:
-    """The group, durable. Raises ``psycopg.Error`` or Python's own errors with nothing kept,
-    ``LostRaceError``, ``UnsureError``."""
+async def commit(link: Link, rows: Rows, units: list[Unit], mark: GroupMark) -> Group:
+    """The group, durable, and the mark with it. Raises ``psycopg.Error`` or Python's own errors
+    with nothing kept, ``LostRaceError``, ``UnsureError``."""
     group = Group()
     parts = _parts(group, rows, units)
     asked = [next(part) for part in parts]
-    first = [BEGIN_GROUP, OWN_NUMBER, *(ask for asks in asked for ask in asks)]
-    answers = iter((await _run(link, first))[1:])
-    number: str = next(answers).rows[0][0]
+    own = Ask(MARK_GROUP, msgspec.structs.asdict(mark))
+    first = [BEGIN_GROUP, own, *(ask for asks in asked for ask in asks)]
+    answers = iter((await _run(link, first))[2:])
     asked = [_send(part, answers, len(asks)) for part, asks in zip(parts, asked, strict=True)]
     second = [*(ask for asks in asked for ask in asks), *group.rest(), COMMIT_GROUP]
     try:
@@ -74,7 +82,7 @@ async def commit(link: Link, rows: Rows, units: list[Unit]) -> Group:
     except psycopg.OperationalError as error:
         if error.sqlstate is None or error.sqlstate.startswith(BROKEN):
             made = partial(_finish, group, parts, asked, repeat(NO_ANSWER))
-            raise UnsureError(number, made) from error
+            raise UnsureError(mark, made) from error
         raise
     return _finish(group, parts, asked, answers)
 

@@ -44,13 +44,26 @@ BEGIN ISOLATION LEVEL READ COMMITTED
 -- Make it durable.
 COMMIT
 
--- name: own_number
--- The number under which the server remembers whether this commit was made.
-SELECT pg_current_xact_id()::text
+-- name: enrol_writer
+-- A row for a writer, so that there is one to wait for. The server's own transaction numbers cannot
+-- tell whether a commit was made: after a crash it gives those that never reached its disk again.
+INSERT INTO writers (name, number, at_ms)
+VALUES (%(name)s::text, 0, (extract(epoch FROM now()) * 1000)::bigint)
+ON CONFLICT DO NOTHING
 
--- name: was_committed
--- Whether it was: committed, aborted, in progress, or nothing when it is long past.
-SELECT pg_xact_status(%(number)s::text::xid8)
+-- name: mark_group
+-- The number of the writer's commit, kept if and only if the commit is.
+INSERT INTO writers (name, number, at_ms)
+VALUES (%(name)s::text, %(number)s::bigint, (extract(epoch FROM now()) * 1000)::bigint)
+ON CONFLICT (name) DO UPDATE SET number = excluded.number, at_ms = excluded.at_ms
+
+-- name: last_group
+-- The number of its last commit; waits for one that is still being made.
+SELECT number FROM writers WHERE name = %(name)s::text FOR UPDATE
+
+-- name: purge_writers
+-- Delete writers that have not written since the cut.
+DELETE FROM writers WHERE at_ms < %(before_ms)s::bigint
 
 -- name: lock_migrations
 -- One process changes the schema at a time.

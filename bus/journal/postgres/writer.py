@@ -4,6 +4,7 @@ one. The queue needs no bound of its own: callers wait, so it is as long as requ
 
 import asyncio
 import time
+import uuid
 from collections import deque
 from typing import Any
 
@@ -12,7 +13,7 @@ import psycopg
 from bus.journal.counts import Counts
 from bus.journal.port import ClaimTakenError, JournalUnavailableError
 from bus.journal.postgres import books
-from bus.journal.postgres.commit import LostRaceError, UnsureError, commit
+from bus.journal.postgres.commit import GroupMark, LostRaceError, UnsureError, commit
 from bus.journal.postgres.connect import ENDED, Address, reason_of, unavailable
 from bus.journal.postgres.group import Group, Unit
 from bus.journal.postgres.ledger import Advance
@@ -20,7 +21,8 @@ from bus.journal.postgres.link import Ask, Link
 from bus.journal.postgres.queries import SQL
 from bus.journal.rows import Rows
 
-WAS_COMMITTED = SQL["was_committed"]
+ENROL_WRITER = SQL["enrol_writer"]
+LAST_GROUP = SQL["last_group"]
 
 LAZY_S = 1.0
 """What need not be durable on return waits for the next group, but no longer than this."""
@@ -39,6 +41,8 @@ class Writer:
 
     def __init__(self, address: Address, rows: Rows, group_rows_max: int, counts: Counts) -> None:
         self._address = address
+        self._name = uuid.uuid4().hex
+        self._number = 0
         self._rows = rows
         self._group_max = group_rows_max
         self._counts = counts
@@ -113,8 +117,11 @@ class Writer:
             fresh = self._link is None
             if self._link is None:
                 self._link = await Link.open(self._address)
+                await self._link.run([Ask(ENROL_WRITER, {"name": self._name})])
+            self._number += 1
+            mark = GroupMark(self._name, self._number)
             try:
-                return await commit(self._link, self._rows, units)
+                return await commit(self._link, self._rows, units, mark)
             except LostRaceError:
                 await self._disconnect()
             except UnsureError as error:
@@ -137,24 +144,22 @@ class Writer:
         certainly was not, so that it may be done again."""
         give_up = time.monotonic() + UNSURE_S
         while True:
-            state = await self._state_of(unsure.number)
-            if state == "committed":
-                return unsure.made()
-            if state == "aborted":
-                return None
+            last = await self._last_group()
+            if last is not None:
+                return unsure.made() if last == unsure.mark.number else None
             if time.monotonic() > give_up:
                 raise JournalUnavailableError("journal: the server went away during the commit")
             await asyncio.sleep(ASK_AGAIN_S)
 
-    async def _state_of(self, number: str) -> str | None:
+    async def _last_group(self) -> int | None:
         try:
             self._link = self._link or await Link.open(self._address)
-            [answer] = await self._link.run([Ask(WAS_COMMITTED, {"number": number})])
+            [answer] = await self._link.run([Ask(LAST_GROUP, {"name": self._name})])
         except psycopg.Error:
             await self._disconnect()
             return None
-        state: str | None = answer.rows[0][0]
-        return state
+        number: int = answer.rows[0][0]
+        return number
 
     async def _disconnect(self) -> None:
         """The server then undoes what was begun. A connection is not used again after an error:

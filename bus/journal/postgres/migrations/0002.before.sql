@@ -1,4 +1,4 @@
--- The book of scheduled runs.
+-- The book of scheduled runs, and of writers.
 CREATE TABLE runs (
     tenant text COLLATE "C" NOT NULL,
     schedule text COLLATE "C" NOT NULL,
@@ -17,3 +17,13 @@ CREATE TABLE runs (
 CREATE INDEX runs_open ON runs (due_ms) WHERE state IN ('waiting', 'running');
 CREATE INDEX runs_latest ON runs (due_ms DESC, tenant DESC, schedule DESC);
 CREATE INDEX runs_age ON runs (at_ms);
+
+-- One row per writer: the number of the last commit it made. It tells whether a commit was made when
+-- the connection broke during it.
+CREATE TABLE writers (
+    name text COLLATE "C" PRIMARY KEY,
+    number bigint NOT NULL,
+    at_ms bigint NOT NULL
+) WITH (fillfactor = 10);
+
+CREATE INDEX writers_age ON writers (at_ms);
