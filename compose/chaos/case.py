@@ -15,7 +15,7 @@ from compose.demo.judge import compare
 from compose.demo.notebook import Note
 from compose.demo.prepare import PREPARE
 from compose.demo.program import Program, hospital, newcomer
-from compose.demo.visits import Visit
+from compose.demo.visits import RefusedStepError, Visit
 from producers.errors import OutcomeUnknownError
 from producers.wire import Answer
 
@@ -105,9 +105,18 @@ async def prepared(stage: ChaosStage, his: Program, what: tuple[str, str, str]) 
     ``what``: group, name and transaction of the case.
     """
     desk = hospital(stage, his)
-    visit = await desk.with_card(await asyncio.to_thread(newcomer, stage))
-    data = await PREPARE[what[2]](desk, visit)
-    return Asking(case=new_case(what), his=his, visit=visit, data=data)
+    give_up = time.monotonic() + FINAL_S
+    while True:
+        try:
+            visit = await desk.with_card(await asyncio.to_thread(newcomer, stage))
+            data = await PREPARE[what[2]](desk, visit)
+        except RefusedStepError as error:
+            # The faults of the case before may have opened the breaker.
+            if not error.unavailable or time.monotonic() > give_up:
+                raise
+            await asyncio.sleep(AGAIN_S)
+        else:
+            return Asking(case=new_case(what), his=his, visit=visit, data=data)
 
 
 def new_case(what: tuple[str, str, str]) -> Case:

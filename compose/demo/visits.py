@@ -84,7 +84,11 @@ class Patient(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RefusedStepError(Exception):
-    """A step of a visit that must succeed did not."""
+    """A step of a visit that must succeed did not. ``unavailable``: it may be tried again."""
+
+    def __init__(self, text: str, *, unavailable: bool = False) -> None:
+        super().__init__(text)
+        self.unavailable = unavailable
 
 
 def now() -> str:
@@ -398,5 +402,8 @@ def output_of(answer: Answer) -> dict[str, Any]:
     """The output of a succeeded answer; ``RefusedStepError`` names what came instead."""
     if answer.status != "succeeded":
         faults = "; ".join(f"{fault.path} {fault.message_en}" for fault in answer.faults)
-        raise RefusedStepError(f"{answer.infno} {answer.status} {answer.message} {faults}")
+        raise RefusedStepError(
+            f"{answer.infno} {answer.status} {answer.message} {faults}",
+            unavailable=answer.status == "unavailable",
+        )
     return msgspec.json.decode(answer.output) if answer.output else {}

@@ -129,8 +129,10 @@ async def test_a_publish_the_broker_never_confirms_fails_in_time(
     alarm = "{{resource_limit, memory, node()}, []}"
     await asyncio.to_thread(own_node.eval, f"rabbit_alarm:set_alarm({alarm})")
     try:
-        with pytest.raises(PublishFailedError, match="no confirm within"):
-            await broker.publish(Message(body=b"late", routing_key="a"))
+        async with asyncio.timeout(20):
+            with pytest.raises(PublishFailedError, match="no confirm within"):
+                while True:  # until the alarm has reached this connection
+                    await broker.publish(Message(body=b"late", routing_key="a"))
     finally:
         await asyncio.to_thread(
             own_node.eval, "rabbit_alarm:clear_alarm({resource_limit, memory, node()})"
