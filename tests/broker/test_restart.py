@@ -121,6 +121,12 @@ async def test_a_blocked_connection_is_noticed_and_its_publishes_go_through_late
     await broker.close()
 
 
+async def publish_without_end(broker: Broker) -> None:
+    """An alarm takes a moment to reach a connection."""
+    while True:
+        await broker.publish(Message(body=b"late", routing_key="a"))
+
+
 async def test_a_publish_the_broker_never_confirms_fails_in_time(
     own_node: PrivateNode, settings: BrokerSettings
 ) -> None:
@@ -131,8 +137,7 @@ async def test_a_publish_the_broker_never_confirms_fails_in_time(
     try:
         async with asyncio.timeout(20):
             with pytest.raises(PublishFailedError, match="no confirm within"):
-                while True:  # until the alarm has reached this connection
-                    await broker.publish(Message(body=b"late", routing_key="a"))
+                await publish_without_end(broker)
     finally:
         await asyncio.to_thread(
             own_node.eval, "rabbit_alarm:clear_alarm({resource_limit, memory, node()})"
