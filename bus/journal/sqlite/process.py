@@ -3,7 +3,7 @@
 ``python -m bus.journal.sqlite.process FD``, started by ``Writer``, which holds the other end of the
 socket pair FD. It ends when that end is closed, with whatever it was given kept. It is a process
 and not a thread because every statement of SQLite lets go of the interpreter lock and must win it
-back from the worker's loop, where both lose time (decision 0013).
+back from the worker's loop, where both lose time (decision 0015).
 """
 
 import contextlib
