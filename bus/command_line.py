@@ -67,6 +67,7 @@ VERBS: dict[str, Verb] = {
     "parked": Verb("consumers.commands.parked"),
     "held": Verb("consumers.commands.held"),
     "trace": Verb("consumers.commands.trace"),
+    "schedule": Verb("consumers.commands.schedule"),
     "doctor": Verb("consumers.commands.doctor"),
     "simulate": Verb("consumers.commands.simulate", config=False),
     "call": Verb("producers.commands.call"),

@@ -119,6 +119,7 @@ class Metrics:
         self.journal_unavailable = self._counter("yibao_journal_unavailable_total")
         self.identity_faults = Labelled(self._counter("yibao_identity_faults_total"))
         self.sign_ins = Labelled(self._counter("yibao_sign_ins_total"))
+        self.schedule_runs = Labelled(self._counter("yibao_schedule_runs_total"))
 
     def page(self) -> bytes:
         """The metrics in Prometheus text format: of this process, or of all processes that share

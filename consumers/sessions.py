@@ -120,6 +120,21 @@ class Sessions:
             self._open.pop((institution.code, order.opter), None)
         return answer
 
+    async def leave(self, institution: Institution, session: Session) -> Answer:
+        """9002 for any open session, without its operator: at closing time."""
+        order = Order(
+            tenant=institution.code,
+            infno="9002",
+            key="",
+            input=msgspec.Raw(b"{}"),
+            opter=session.opter,
+            opter_name=session.opter,
+        )
+        answer = await self._leave(institution, order, session)
+        if isinstance(answer, Accepted):
+            self._open.pop((institution.code, session.opter), None)
+        return answer
+
     async def _obtain(
         self, institution: Institution, order: Order, day: str, stale: str = ""
     ) -> Session:

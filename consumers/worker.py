@@ -33,6 +33,7 @@ from consumers.msgids import MsgidPool
 from consumers.plain import PlainRequests
 from consumers.replies import Replier
 from consumers.resolver import Resolver
+from consumers.schedules.scheduler import Scheduler
 from consumers.sessions import Sessions
 from consumers.sweeper import Sweeper
 from schemas.catalogue import Catalogue
@@ -51,6 +52,7 @@ class Parts:
     gateways: dict[str, HttpGateway]
     dispatcher: Dispatcher
     sweeper: Sweeper
+    scheduler: Scheduler
 
 
 def worker_name(settings: Settings) -> str:
@@ -132,7 +134,8 @@ async def build(settings: Settings, clock: Clock) -> Parts:
         context, broker, KeptRequests(context, keeper, resolver), PlainRequests(context)
     )
     sweeper = Sweeper(context, resolver, broker)
-    return Parts(context, broker, journal, gateways, dispatcher, sweeper)
+    scheduler = Scheduler(context, settings.schedules)
+    return Parts(context, broker, journal, gateways, dispatcher, sweeper, scheduler)
 
 
 def queues_of(settings: Settings, only: Collection[str]) -> Iterator[tuple[str, int]]:
@@ -156,6 +159,7 @@ class Worker:
         self._parts = parts
         self._only = only
         self._sweeping: asyncio.Task[None] | None = None
+        self._scheduling: asyncio.Task[None] | None = None
         self._gauging: asyncio.Task[None] | None = None
 
     @classmethod
@@ -173,6 +177,7 @@ class Worker:
             broker.consume(EXPIRED_QUEUE, prefetch, dispatcher.handle_expired),
         )
         worker._sweeping = asyncio.create_task(parts.sweeper.run())
+        worker._scheduling = asyncio.create_task(parts.scheduler.run())
         worker._gauging = asyncio.create_task(worker._gauge())
         log("worker_started", owner=parts.context.owner, only=",".join(only) or "all")
         return worker
@@ -193,7 +198,7 @@ class Worker:
         parts.context.stopping.now = True
         await parts.broker.stop_consuming()
         returned = await parts.dispatcher.drain(self._settings.worker.drain_s)
-        for task in (self._sweeping, self._gauging):
+        for task in (self._sweeping, self._scheduling, self._gauging):
             if task is not None:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):

@@ -14,6 +14,9 @@ INFNO = re.compile(r"[0-9]{4,6}[A-Z]?|D[0-9]{3}|rxSetlStockQuery")
 TENANT = re.compile(r"[A-Z0-9]{12}")
 """fixmedins_code: 12 characters; the first part of every msgid."""
 
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 _LABEL = re.compile(r"[\x21-\x7e]{0,128}")
 _VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]{0,127})?")
 _POSTGRES = re.compile(
@@ -45,6 +48,15 @@ def http_url(value: str) -> str:
     if url is None or url.scheme not in {"http", "https"} or not url.hostname:
         return allowed
     return allowed if "@" in url.netloc or url.query or url.fragment else ""
+
+
+def times(value: tuple[str, ...]) -> str:
+    wrong = not value or not all(_CLOCK.fullmatch(item) for item in value)
+    return 'one or more times of a day, such as ["07:00", "22:30"]' if wrong else ""
+
+
+def weekdays(value: tuple[str, ...]) -> str:
+    return "" if set(value) <= set(WEEKDAYS) else f"of {', '.join(WEEKDAYS)}; empty = every day"
 
 
 def ip(value: str) -> str:
@@ -105,5 +117,7 @@ FORMS: dict[str, Callable[..., str]] = {
     "labels": labels,
     "postgres_url": postgres_url,
     "text_needed": text_needed,
+    "times": times,
     "variable": lambda value: _match(_VARIABLE, value, "the name of an environment variable"),
+    "weekdays": weekdays,
 }

@@ -168,6 +168,15 @@ def _references(settings: Settings) -> list[ConfigFault]:
         found += _gateway(f"gateways.{name}", gateway)
     for tenant, institution in settings.institutions.items():
         found += _institution(tenant, institution, settings)
+    for name, schedule in settings.schedules.items():
+        known = ", ".join(settings.institutions) or "none"
+        found += [
+            ConfigFault(
+                path=f"schedules.{name}.institutions", problem="no_institution", allowed=known
+            )
+            for code in schedule.institutions
+            if code not in settings.institutions
+        ]
     return found + _users_twice(settings)
 
 

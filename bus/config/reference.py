@@ -11,7 +11,7 @@ import msgspec
 from bus.config.settings import Settings
 
 TENANT_EXAMPLE = "H53010000001"
-NAME_EXAMPLE = {"gateways": "main", "institutions": TENANT_EXAMPLE}
+NAME_EXAMPLE = {"gateways": "main", "institutions": TENANT_EXAMPLE, "schedules": "closing"}
 """What the named sections are called in the example."""
 
 

@@ -132,6 +132,20 @@ class InstitutionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     recovery: dict[str, str] = {}
 
 
+class ScheduleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is done at certain times for each institution. ``job``: sign_out or purge. ``at``: times
+    of a day on the centre's clock, e.g. ["22:30"]; ``days``: mon to sun, empty means every day.
+    ``missed``: a run that comes more than ``late_s`` too late is done all the same (``run``) or
+    only reported (``report``). ``institutions``: empty means all."""
+
+    job: str
+    at: tuple[str, ...]
+    days: tuple[str, ...] = ()
+    institutions: tuple[str, ...] = ()
+    missed: str = "run"
+    late_s: float = 3600.0
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file."""
 
@@ -140,3 +154,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     worker: WorkerSettings = WorkerSettings()
     gateways: dict[str, GatewaySettings] = {}
     institutions: dict[str, InstitutionSettings] = {}
+    schedules: dict[str, ScheduleSettings] = {}

@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bus.clock import centre_day
 
@@ -16,6 +16,7 @@ DEFAULT: Mapping[str, int] = tomllib.loads(
 )
 
 
+@runtime_checkable
 class Purger(Protocol):
     """The duty of an engine beside the port: it deletes at most some hundreds of rows a call."""
 

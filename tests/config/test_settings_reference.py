@@ -59,5 +59,12 @@ def test_every_number_has_bounds() -> None:
 def test_the_example_is_toml_and_its_shown_defaults_are_too() -> None:
     shown = example_toml().replace("#: ", "")
     data: dict[str, Any] = tomllib.loads(shown)
-    assert set(data) == {"broker", "journal", "worker", "gateways", "institutions"}
+    assert set(data) == {
+        "broker",
+        "journal",
+        "worker",
+        "gateways",
+        "institutions",
+        "schedules",
+    }
     assert data["gateways"]["main"]["breaker"] == {"failures": 10, "open_s": 10.0}
