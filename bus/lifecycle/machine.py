@@ -18,6 +18,10 @@ class IllegalEventError(Exception):
         self.event = event
 
 
+LOOK_SHARE = 8
+"""A pause is at least this part of the time in doubt so far, up to ``look_max_ms``."""
+
+
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
     """Every bound and wait of a life cycle, in milliseconds or counts."""
 
@@ -151,8 +155,12 @@ def commit_until_ms(record: Record, pace: Pace) -> int:
 
 
 def look_delay_ms(record: Record, now_ms: int, pace: Pace) -> int:
-    """Growing pauses, but never past the moment at which absence becomes proof."""
-    pause = min(pace.look_first_ms << min(record.looks, 16), pace.look_max_ms)
+    """Growing pauses, but never past the moment at which absence becomes proof. They grow with the
+    time in doubt too: a look that could not be sent does not count, and an outage may last
+    hours."""
+    in_doubt_ms = max(now_ms - record.in_flight_until_ms, 0)
+    pause = max(pace.look_first_ms << min(record.looks, 16), in_doubt_ms // LOOK_SHARE)
+    pause = min(pause, pace.look_max_ms)
     until_proof = commit_until_ms(record, pace) - now_ms
     return min(pause, until_proof) if until_proof > 0 else pause
 

@@ -230,6 +230,18 @@ def test_a_look_is_not_put_off_past_the_moment_of_proof() -> None:
     assert moved.next_at_ms == end
 
 
+def test_an_outage_of_hours_is_looked_at_three_times_a_minute_not_every_second() -> None:
+    record = a_record(state=State.VERIFYING, step=Step.LOOK, recovery="verify")
+    now_ms, looks, pauses = record.in_flight_until_ms, 0, [0]
+    while now_ms < record.in_flight_until_ms + 3 * 3_600_000:
+        record, _ = move(record, finding(record, Seen.NOT_SENT, now_ms, PACE), now_ms, PACE)
+        pauses.append(record.next_at_ms - now_ms)
+        now_ms, looks = record.next_at_ms, looks + 1
+    assert max(pauses) == PACE.look_max_ms
+    assert looks < 3 * 3_600_000 / PACE.look_max_ms + 60
+    assert pauses[-1] == PACE.look_max_ms
+
+
 def test_an_unreachable_centre_does_not_use_up_the_looks() -> None:
     most = PACE.looks_max
     record = a_record(state=State.VERIFYING, step=Step.LOOK, recovery="verify", looks=most)
