@@ -85,8 +85,9 @@ class Asking(msgspec.Struct, kw_only=True):
             answer = await self.his.call(self.case.infno, self.data, **asked)
         except OutcomeUnknownError:
             answer = await self._insist()
-        if not answer.status.is_final:
-            answer = await self.his.final(self.case.key, timeout_s=FINAL_S)
+        while not answer.status.is_final:  # who asks bounds the time
+            with contextlib.suppress(OutcomeUnknownError):
+                answer = await self.his.final(self.case.key, timeout_s=FINAL_S)
         took_s = round(time.monotonic() - self.since_s, 2)
         self.case.resolution_s = max(self.case.resolution_s, took_s)
         return answer
