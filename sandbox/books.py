@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 
 T = TypeVar("T")
-Value = str | int
+Value = str | int | bytes
 
 _NAME = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
 _BUSY_S = 5.0

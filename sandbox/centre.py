@@ -1,13 +1,13 @@
 """One call from bytes to answer: read, check, carry out in one transaction, word the answer."""
 
 import logging
+from functools import partial
 
 import msgspec
 
 from sandbox.books import Books
 from sandbox.clock import SandboxClock, wall
 from sandbox.envelope import (
-    Envelope,
     Stamp,
     accepted,
     check,
@@ -18,13 +18,18 @@ from sandbox.envelope import (
 )
 from sandbox.facts import traits
 from sandbox.fields import Json
+from sandbox.general.answer import answer, only_reads
 from sandbox.inputs import Inputs
 from sandbox.refusals import RefusedError
 from sandbox.transactions import HANDLERS
 from sandbox.transactions.call import Call
+from sandbox.transactions.registry import Handler
 from sandbox.transactions.sessions import check_sign_in
 
 _LOGGER = logging.getLogger("sandbox")
+
+INFNO_CHARS_MAX = 20
+"""Longest transaction number that is looked up; a place's own may be words."""
 
 _UNIQUE = frozenset({"write", "settle", "cancel", "reverse"})
 
@@ -63,7 +68,7 @@ class Centre:
             raw = decode(body)
         except RefusedError as refusal:
             broken = refusal
-        infno = peek(raw, "infno")[:10]
+        infno = peek(raw, "infno")[:INFNO_CHARS_MAX]
         self._n += 1
         return Received(
             n=self._n,
@@ -101,8 +106,9 @@ class Centre:
         """Write down that the whole answer went out."""
         self.books.log("call_answered", n=received.n)
 
-    def carry_out(self, received: Received) -> Json:
-        """The answer. A refusal leaves nothing behind; anything else is durable on return."""
+    def carry_out(self, received: Received) -> Json | bytes:
+        """The answer, or the bytes of a file. A refusal leaves nothing behind; anything else is
+        durable on return."""
         try:
             return self._accepted(received)
         except RefusedError as refusal:
@@ -122,11 +128,12 @@ class Centre:
             answered=self.clock.now(),
         )
 
-    def _accepted(self, received: Received) -> Json:
+    def _accepted(self, received: Received) -> Json | bytes:
         if received.broken is not None:
             raise received.broken
         infno = received.infno
-        if infno and infno not in HANDLERS:
+        general = None if infno in HANDLERS else self._inputs.transaction(infno)
+        if infno and infno not in HANDLERS and general is None:
             self.books.log("call_reached", n=received.n, refusal="unknown_transaction")
             return unknown_transaction(received.n)
         envelope = check(received.raw)
@@ -134,22 +141,22 @@ class Centre:
             raise RefusedError("field_format", field="infno")
         self._inputs.check(infno, envelope.input)
         call = Call(envelope=envelope, books=self.books, now_ms=self.clock.now_ms())
-        if infno in traits().read_only:
+        work = HANDLERS[infno] if general is None else partial(answer, transaction=general)
+        if infno in traits().read_only or (general is not None and only_reads(general)):
             check_sign_in(call)
-            output = HANDLERS[infno](call)
+            output = work(call)
             self.books.log("call_reached", n=received.n, refusal="")
         else:
-            output = self._write(received, call, envelope)
-        return accepted(self.stamp(received), output)
+            effect = traits().effects[infno] if general is None else general.effect
+            output = self._write(received, call, work, unique=effect in _UNIQUE)
+        return output if isinstance(output, bytes) else accepted(self.stamp(received), output)
 
-    def _write(self, received: Received, call: Call, envelope: Envelope) -> object:
+    def _write(self, received: Received, call: Call, work: Handler, *, unique: bool) -> object:
         with self.books.transaction():
-            if traits().effects[envelope.infno] in _UNIQUE and self.books.number(
-                "msgid_taken", msgid=envelope.msgid, n=received.n
-            ):
+            if unique and self.books.number("msgid_taken", msgid=call.msgid, n=received.n):
                 raise RefusedError("msgid_repeated")
             check_sign_in(call)
-            output = HANDLERS[envelope.infno](call)
+            output = work(call)
             self.books.run("call_committed", n=received.n)
         return output
 
@@ -160,8 +167,11 @@ def _omsgid(raw: Json) -> str:
     return peek(data, "omsgid")[:64] if isinstance(data, dict) else ""
 
 
-def encode(answer: Json, *, numbers: bool = False) -> bytes:
-    """The answer as JSON bytes in UTF-8; ``numbers`` writes Decimals as JSON numbers."""
+def encode(answer: Json | bytes, *, numbers: bool = False) -> bytes:
+    """The answer as JSON bytes in UTF-8; ``numbers`` writes Decimals as JSON numbers. A file is
+    its own bytes."""
+    if isinstance(answer, bytes):
+        return answer
     encoder = _NUMBERS if numbers else _TEXTS
     return encoder.encode(answer)
 

@@ -36,7 +36,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--admin-port", type=int, default=0, help="admin port, 0 = any free one")
     parser.add_argument("--data", type=Path, required=True, help="folder of the books")
     parser.add_argument(
-        "--profile", default="yunnan", help="regional profile for field checks, none = off"
+        "--profile",
+        default="yunnan",
+        help="regional profile for field checks, all = every place, none = off",
     )
     parser.add_argument("--scheme", choices=("none", "apikey", "tif"), default="none")
     parser.add_argument("--account", default="", help="account of the scheme (x-tif-paasid)")

@@ -118,6 +118,11 @@ def _items() -> tuple[dict[str, Item], dict[str, str]]:
     return known, raw["unlisted"]
 
 
+def items() -> tuple[Item, ...]:
+    """``items.toml``, without the entry that stands for everything else."""
+    return tuple(_items()[0].values())
+
+
 def item(code: str) -> Item:
     """The catalogue entry of ``code``; an unlisted code is a self-paid item with a memo."""
     known, unlisted = _items()

@@ -11,6 +11,7 @@ from sandbox.fields import Json
 from sandbox.script import Script
 from sandbox.signatures import Scheme
 
+FILE_TYPE = "application/octet-stream"
 LEFT_POLL_S = 0.02
 """How often a silent call looks whether its caller is still there."""
 
@@ -45,7 +46,7 @@ class CentreServer:
         self, request: web.BaseRequest, received: Received, faults: list[Fault]
     ) -> Wire:
         if not faults:
-            return Wire(body=encode(self._centre.carry_out(received)))
+            return _wire(self._centre.carry_out(received), numbers=False)
         scene = Scene(
             received=received,
             centre=self._centre,
@@ -59,13 +60,13 @@ class CentreServer:
                 return early
         answer = self._business(scene, faults)
         for fault in faults:
-            answer = fault.shape(scene, answer)
-        wire = Wire(body=encode(answer, numbers=True))
+            answer = answer if isinstance(answer, bytes) else fault.shape(scene, answer)
+        wire = _wire(answer, numbers=True)
         for fault in faults:
             wire = fault.wire(scene, wire)
         return wire
 
-    def _business(self, scene: Scene, faults: list[Fault]) -> Json:
+    def _business(self, scene: Scene, faults: list[Fault]) -> Json | bytes:
         for fault in faults:
             said = fault.instead(scene)
             if said is not None:
@@ -113,6 +114,13 @@ class CentreServer:
         """Give up late commits that are still waiting."""
         for task in self._later:
             task.cancel()
+
+
+def _wire(answer: Json | bytes, *, numbers: bool) -> Wire:
+    body = encode(answer, numbers=numbers)
+    if isinstance(answer, bytes):
+        return Wire(body=body, content_type=FILE_TYPE)
+    return Wire(body=body)
 
 
 async def _send_part(request: web.BaseRequest, wire: Wire) -> web.StreamResponse:

@@ -278,3 +278,32 @@ select setl_id, infno, mdtrt_id, live, undone_by, counter_of from settlements wh
 
 -- name: judged_visits
 select mdtrt_id, state from visits where msgid = :msgid
+
+-- name: upload_add
+insert into uploads (book, tenant, key, infno, msgid, at_ms, live, body)
+values (:book, :tenant, :key, :infno, :msgid, :at_ms, 1, :body)
+
+-- name: uploads_of
+select id, at_ms, body from uploads where book = :book and tenant = :tenant and live = 1 order by id
+
+-- name: uploads_with_key
+select id, at_ms, body from uploads where book = :book and tenant = :tenant and key = :key and live = 1 order by id
+
+-- name: upload_withdraw
+update uploads set live = 0 where id = :id
+
+-- name: book_uploads
+select * from uploads where :tenant in ('', tenant) and :msgid in ('', msgid) and :book in ('', book) order by id
+
+-- name: file_add
+insert into files (file_qury_no, filename, owner, until_ms, content)
+values (:file_qury_no, :filename, :owner, :until_ms, :content)
+
+-- name: file
+select * from files where file_qury_no = :file_qury_no
+
+-- name: settlements_of
+select * from settlements where tenant = :tenant order by setl_id
+
+-- name: used_of
+select insutype, year, dedc_fen, pooled_fen from accumulators where psn_no = :psn_no order by insutype, year

@@ -77,6 +77,7 @@ create table if not exists settlements (
     counter_of text not null
 ) without rowid;
 create index if not exists settlements_by_msgid on settlements (msgid);
+create index if not exists settlements_by_tenant on settlements (tenant);
 create index if not exists settlements_by_visit on settlements (mdtrt_id);
 
 create table if not exists reversals (
@@ -95,3 +96,14 @@ create index if not exists calls_by_infno on calls (infno, call);
 create table if not exists events (
     id integer primary key, at_ms integer not null, n integer not null, fault text not null, detail text not null
 );
+
+create table if not exists uploads (
+    id integer primary key, book text not null, tenant text not null, key text not null, infno text not null,
+    msgid text not null, at_ms integer not null, live integer not null, body text not null
+);
+create index if not exists uploads_by_key on uploads (book, tenant, key);
+
+create table if not exists files (
+    file_qury_no text primary key, filename text not null, owner text not null, until_ms integer not null,
+    content blob not null
+) without rowid;

@@ -3,12 +3,12 @@
 import pytest
 
 from sandbox.refusals import refusal_texts
-from tests.sandbox import provoked_money, provoked_people, provoked_visits
+from tests.sandbox import provoked_files, provoked_money, provoked_people, provoked_visits
 from tests.sandbox.sandbox_hospital import Hospital, RefusalError
 from tests.sandbox.sandbox_outpatient import purchase
 from tests.sandbox.sandbox_provocations import PLACES, PROVOCATIONS, Provocation
 
-assert provoked_money, (provoked_people, provoked_visits)
+assert provoked_money, (provoked_files, provoked_people, provoked_visits)
 
 CASES = [
     pytest.param(slug, provocation, id=f"{slug}-{provocation.__name__}")
