@@ -30,6 +30,7 @@ _FILTERS = {
     "settlements": ("tenant", "msgid", "mdtrt_id", "psn_no"),
     "signins": ("tenant",),
     "reversals": ("tenant", "omsgid"),
+    "uploads": ("tenant", "msgid", "book"),
     "events": (),
 }
 _FLAGS = {"live", "reached", "committed", "answered", "doubtful"}

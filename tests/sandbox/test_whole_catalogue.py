@@ -164,6 +164,8 @@ def test_what_3501_uploads_is_what_3508_tells_until_3507_deletes_it(anywhere: Ho
         anywhere.ask("3501", stock("3501", fixmedins_bchno="B1"))
     anywhere.ask("3507", {"data": {"fixmedins_bchno": "B1", "inv_data_type": "1"}})
     assert anywhere.ask("3508", {"data": asked}) == []
+    books = anywhere.centre.get("books/uploads", tenant=anywhere.code, book="stocktake")
+    assert [(entry["infno"], entry["live"]) for entry in books] == [("3501", False)]
     with pytest.raises(RefusalError, match="sbxKeptBO_801"):
         anywhere.ask("3507", {"data": {"fixmedins_bchno": "B1", "inv_data_type": "1"}})
 
